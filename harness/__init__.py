@@ -1,0 +1,1 @@
+"""backproof proves that a neural-network layer's backward pass is right."""

@@ -1,0 +1,1 @@
+"""Findings, the data that every command yields, and their renderings."""
