@@ -1,0 +1,1 @@
+"""What a layer is: index notation, derivation, normal form, equality and printers."""

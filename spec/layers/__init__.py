@@ -1,0 +1,1 @@
+"""Layers and losses as data: one file of equations each."""

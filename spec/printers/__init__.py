@@ -1,0 +1,1 @@
+"""A term in other notations: one file each; ``registry`` lists them."""

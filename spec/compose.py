@@ -1,0 +1,78 @@
+"""Putting programs together: renaming, reordering and joining, down to a text to read again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from backproof.spec.printers.index import index_equation
+from backproof.spec.program import Program
+from backproof.spec.terms import (
+    Delta,
+    Entry,
+    Index,
+    LogSumExp,
+    Size,
+    Softmax,
+    Sum,
+    Term,
+    delta,
+    entry,
+    logsumexp,
+    rebuild,
+    size,
+    softmax,
+    total,
+)
+
+
+def renamed(term: Term, tensors: Mapping[str, str], letters: Mapping[str, str]) -> Term:
+    """A term with other names of tensors and of indices; letters name axes too."""
+
+    def index(old: Index) -> Index:
+        return Index(letters.get(old.name, old.name), letters.get(old.axis, old.axis))
+
+    def on(node: Term) -> Term:
+        if isinstance(node, Entry):
+            return entry(tensors.get(node.tensor, node.tensor), map(index, node.indices))
+        if isinstance(node, Size):
+            return size(letters.get(node.axis, node.axis))
+        if isinstance(node, Delta):
+            return delta(index(node.left), index(node.right))
+        if isinstance(node, Sum):
+            return total(map(index, node.indices), on(node.body))
+        if isinstance(node, Softmax):
+            return softmax(index(node.index), on(node.body))
+        if isinstance(node, LogSumExp):
+            return logsumexp(index(node.index), on(node.body))
+        return rebuild(node, on)
+
+    return on(term)
+
+
+def reordered(term: Term, tensor: str, order: Sequence[int]) -> Term:
+    """A term in which a tensor's positions stand in another order, as for its transpose."""
+
+    def on(node: Term) -> Term:
+        if isinstance(node, Entry) and node.tensor == tensor:
+            return entry(tensor, (node.indices[k] for k in order))
+        return rebuild(node, on)
+
+    return on(term)
+
+
+def program_text(axes: Mapping[str, Sequence[str]], statements: Sequence[tuple[Term, Term]]) -> str:
+    """A program as text: ``axes`` maps each role to its letters."""
+    declared = ", ".join(f"{', '.join(letters)}: {role}" for role, letters in axes.items())
+    lines = [f"axes {declared}"] if declared else []
+    lines += [index_equation(left, right) for left, right in statements]
+    return "\n".join(lines) + "\n"
+
+
+def statement_terms(
+    program: Program, tensors: Mapping[str, str], letters: Mapping[str, str]
+) -> list[tuple[Term, Term]]:
+    """All statements of a program under other names."""
+    return [
+        (renamed(s.target, tensors, letters), renamed(s.value, tensors, letters))
+        for s in program.statements
+    ]

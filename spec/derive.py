@@ -1,0 +1,366 @@
+"""Reverse-mode derivation of a program's gradients, with each rewrite recorded by its rule.
+
+For a tensor T, dT is the gradient of a scalar with respect to T: of the loss where the program
+has one, else of <dA, A> for upstream gradients (cotangents) dA of the outputs A. Intermediates
+keep their names: dW is stated through dZ and X. (Griewank and Walther, Evaluating Derivatives,
+2nd ed., chapter 3.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from backproof.spec.contraction import collect, contract, gather_powers
+from backproof.spec.errors import SpecError
+from backproof.spec.functions import FUNCTIONS, formula, replace_x
+from backproof.spec.naming import name_bound
+from backproof.spec.program import Program, Statement
+from backproof.spec.terms import (
+    ONE,
+    ZERO,
+    Add,
+    Apply,
+    Delta,
+    Entry,
+    Index,
+    LogSumExp,
+    Mul,
+    Power,
+    Softmax,
+    Sum,
+    Term,
+    add,
+    apply,
+    delta,
+    entry,
+    fresh,
+    indices_in,
+    mul,
+    negative,
+    number,
+    partial,
+    power,
+    rebuild,
+    size,
+    softmax,
+    substitute,
+    tensors_in,
+    total,
+)
+
+
+class Rule(StrEnum):
+    """The rules of a derivation, worded as a person would name them."""
+
+    SEED = "the loss's own gradient is 1"
+    UPSTREAM = "upstream gradient of an output"
+    CHAIN = "chain rule"
+    DIFFERENTIATE = "derivative of the statement's right side"
+    CONTRACT = "contract the deltas"
+    BROADCAST = "a broadcast's gradient is a sum"
+    RENAME = "name the bound indices"
+    FOLD = "use the name of an intermediate"
+    COLLECT = "write shared factors once"
+    ADD = "a tensor used more than once: its gradients add"
+    UNUSED = "no output depends on it"
+    MEAN = "declared: the gradients of parameters are means over the samples"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``left = right`` follows by the rule; ``statement`` names the statement it uses."""
+
+    rule: Rule
+    left: Term
+    right: Term
+    statement: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """``target = value``: the gradient with respect to ``of``."""
+
+    of: str
+    target: Entry
+    value: Term
+    steps: tuple[Step, ...]
+
+    @property
+    def name(self) -> str:
+        """Such as dW."""
+        return self.target.tensor
+
+    @property
+    def is_upstream(self) -> bool:
+        """Whether it is given and not derived."""
+        return self.value is self.target
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """All gradients of a program, from the outputs to the inputs."""
+
+    program: Program
+    gradients: Mapping[str, Gradient]
+
+    @property
+    def upstreams(self) -> tuple[str, ...]:
+        """The names of the upstream gradients that have to be given."""
+        return tuple(g.name for g in self.gradients.values() if g.is_upstream)
+
+    def definition(self, tensor: str) -> tuple[Entry, Term] | None:
+        """What a defined tensor or a derived gradient equals; None for an input."""
+        statement = self.program.statement(tensor)
+        if statement is not None:
+            return statement.target, statement.value
+        for gradient in self.gradients.values():
+            if gradient.name == tensor and not gradient.is_upstream:
+                return gradient.target, gradient.value
+        return None
+
+
+def gradient_name(tensor: str) -> str:
+    """The name of the gradient with respect to a tensor."""
+    return f"d{tensor}"
+
+
+def derive(program: Program, mean_over: str | None = None) -> Derivation:
+    """Derive the gradient of every tensor, for every shape.
+
+    Args:
+        program: what to differentiate.
+        mean_over: an axis; the gradients of the inputs that lack it (the parameters) are divided
+            by its size, as layers do whose upstream gradient is per sample and whose loss is a
+            mean.
+
+    Raises:
+        SpecError: the program itself uses a name that a gradient would have.
+    """
+    for name in program.tensors:
+        if gradient_name(name) in program.tensors:
+            raise SpecError(
+                f"{gradient_name(name)} names a tensor and the gradient of {name}",
+                help=f"rename {gradient_name(name)}",
+            )
+    users: dict[str, list[Statement]] = {}
+    for s in program.statements:
+        for used in tensors_in(s.value):
+            users.setdefault(used, []).append(s)
+    outputs, loss = set(program.outputs), program.loss
+    order = [*reversed(program.defined), *program.inputs]
+    gradients = {
+        name: _gradient(program, name, users.get(name, []), name in outputs, name == loss)
+        for name in order
+    }
+    if mean_over is not None:
+        for name in program.inputs:
+            if mean_over not in program.tensors[name].axes:
+                gradients[name] = _averaged(gradients[name], mean_over)
+    return Derivation(program, gradients)
+
+
+def _gradient(
+    program: Program, name: str, users: list[Statement], is_output: bool, is_loss: bool
+) -> Gradient:
+    target = _target(program, name)
+    if is_loss:
+        return Gradient(name, target, ONE, (Step(Rule.SEED, target, ONE),))
+    if is_output:
+        return Gradient(name, target, target, (Step(Rule.UPSTREAM, target, target),))
+    if not users:
+        return Gradient(name, target, ZERO, (Step(Rule.UNUSED, target, ZERO),))
+    steps: list[Step] = []
+    parts: list[Term] = []
+    by = entry(name, target.indices)
+    chain: list[tuple[Statement, Statement]] = []
+    for s in users:
+        chain.append((s, _apart(s, target.indices)))
+    chained = add(*(_chain_term(apart, by) for _, apart in chain))
+    steps.append(Step(Rule.CHAIN, target, chained))
+    for original, apart in chain:
+        slope = contract(differentiate(apart.value, by))
+        origin = original.target.tensor
+        steps.append(Step(Rule.DIFFERENTIATE, partial(apart.target, by), slope, origin))
+        upstream = (
+            ONE if origin == program.loss else entry(gradient_name(origin), apart.target.indices)
+        )
+        summed = total(apart.target.indices, mul(upstream, slope))
+        parts.append(contract(summed))
+    joined = contract(add(*parts))
+    steps.append(Step(Rule.CONTRACT if len(users) == 1 else Rule.ADD, target, joined))
+    value = joined
+    for rule, rewrite in _FINISHING:
+        rewritten = rewrite(program, value, target.indices)
+        if rewritten is not value:
+            steps.append(Step(rule, target, rewritten))
+            value = rewritten
+    return Gradient(name, target, value, tuple(steps))
+
+
+def _averaged(gradient: Gradient, axis: str) -> Gradient:
+    value = mul(gradient.value, power(size(axis), -1))
+    steps = (*gradient.steps, Step(Rule.MEAN, gradient.target, value))
+    return Gradient(gradient.of, gradient.target, value, steps)
+
+
+def _target(program: Program, name: str) -> Entry:
+    taken: list[Index] = []
+    for index in program.tensors[name].indices:
+        taken.append(fresh(index, taken))
+    return entry(gradient_name(name), taken)
+
+
+def _apart(s: Statement, indices: tuple[Index, ...]) -> Statement:
+    """The statement with its indices renamed, so that none is one of the given ones."""
+    taken = set(indices) | indices_in(s.value) | set(s.target.indices)
+    change: dict[Index, Index] = {}
+    for index in s.target.indices:
+        if index in indices:
+            change[index] = fresh(index, taken)
+            taken.add(change[index])
+    target = entry(s.target.tensor, (change.get(i, i) for i in s.target.indices))
+    return Statement(target, substitute(s.value, change), s.span, s.text)
+
+
+def _chain_term(s: Statement, by: Entry) -> Term:
+    upstream = entry(gradient_name(s.target.tensor), s.target.indices)
+    return total(s.target.indices, mul(upstream, partial(s.target, by)))
+
+
+def differentiate(term: Term, by: Entry) -> Term:
+    """The partial derivative of a term by one entry, whose indices the term does not use freely."""
+    if by.tensor not in tensors_in(term):
+        return ZERO
+    if isinstance(term, Entry):
+        return mul(*(delta(i, j) for i, j in zip(term.indices, by.indices, strict=True)))
+    if isinstance(term, Add):
+        return add(*(differentiate(part, by) for part in term.terms))
+    if isinstance(term, Mul):
+        factors = term.factors
+        return add(
+            *(
+                mul(*factors[:k], differentiate(factor, by), *factors[k + 1 :])
+                for k, factor in enumerate(factors)
+            )
+        )
+    if isinstance(term, Power):
+        slope = differentiate(term.base, by)
+        return mul(number(term.exponent), power(term.base, term.exponent - 1), slope)
+    if isinstance(term, Sum):
+        term = _rebind(term, by)
+        return total(term.indices, differentiate(term.body, by))
+    if isinstance(term, Apply):
+        return mul(outer_derivative(term), differentiate(term.argument, by))
+    if isinstance(term, Softmax):
+        other = fresh(term.index, indices_in(term) | set(by.indices))
+        moved = substitute(term.body, {term.index: other})
+        mean = total((other,), mul(softmax(other, moved), differentiate(moved, by)))
+        return mul(term, add(differentiate(term.body, by), negative(mean)))
+    if isinstance(term, LogSumExp):
+        other = fresh(term.index, indices_in(term) | set(by.indices))
+        moved = substitute(term.body, {term.index: other})
+        return total((other,), mul(softmax(other, moved), differentiate(moved, by)))
+    raise TypeError(f"{type(term).__name__} has no derivative rule: a bug in backproof")
+
+
+def _rebind(term: Sum, by: Entry) -> Sum:
+    change: dict[Index, Index] = {}
+    taken = indices_in(term) | set(by.indices)
+    for index in term.indices:
+        if index in by.indices:
+            change[index] = fresh(index, taken)
+            taken.add(change[index])
+    if not change:
+        return term
+    renamed = total((change.get(i, i) for i in term.indices), substitute(term.body, change))
+    assert isinstance(renamed, Sum)
+    return renamed
+
+
+def outer_derivative(term: Apply) -> Term:
+    """The derivative at the argument, written out where the table of functions says so."""
+    known = FUNCTIONS.get(term.function)
+    if known is not None and known.inline:
+        slope = formula(term.function, term.order + 1)
+        assert slope is not None
+        return replace_x(slope, term.argument)
+    return apply(term.function, term.argument, term.order + 1)
+
+
+# ---------------------------------------------------------------- finishing touches
+
+
+def _fold(program: Program, value: Term, _: tuple[Index, ...]) -> Term:
+    """Values that a statement names, such as A = softmax(Z), by that name."""
+    named = [
+        s
+        for s in program.statements
+        if isinstance(s.value, (Softmax, Apply, LogSumExp))
+        and set(s.target.indices) == s.value.free
+    ]
+
+    def on(term: Term) -> Term:
+        if isinstance(term, (Softmax, Apply, LogSumExp)):
+            for s in named:
+                match = _match(s.value, term, {})
+                if match is not None:
+                    return entry(s.target.tensor, (match[i] for i in s.target.indices))
+        return rebuild(term, on)
+
+    return on(value)
+
+
+def _match(pattern: Term, term: Term, found: dict[Index, Index]) -> dict[Index, Index] | None:
+    """The renaming of free indices that turns the pattern into the term, if there is one."""
+    if type(pattern) is not type(term):
+        return None
+    pairs: list[tuple[Index, Index]] = []
+    if isinstance(pattern, Entry) and isinstance(term, Entry):
+        if pattern.tensor != term.tensor:
+            return None
+        pairs = list(zip(pattern.indices, term.indices, strict=True))
+    elif isinstance(pattern, Apply) and isinstance(term, Apply):
+        if (pattern.function, pattern.order) != (term.function, term.order):
+            return None
+    elif isinstance(pattern, Softmax) and isinstance(term, Softmax):
+        pairs = [(pattern.index, term.index)]
+    elif isinstance(pattern, Power) and isinstance(term, Power):
+        if pattern.exponent != term.exponent:
+            return None
+    elif isinstance(pattern, (Add, Mul)):
+        if len(pattern.children) != len(term.children):
+            return None
+    elif isinstance(pattern, (Sum, LogSumExp, Delta)):
+        return found if pattern is term and all(found.get(i, i) == i for i in term.free) else None
+    elif pattern is not term:
+        return None
+    for left, right in pairs:
+        if found.setdefault(left, right) != right or left.axis != right.axis:
+            return None
+    result: dict[Index, Index] | None = found
+    for left_child, right_child in zip(pattern.children, term.children, strict=True):
+        if result is None:
+            return None
+        result = _match(left_child, right_child, result)
+    return result
+
+
+def _rename(program: Program, value: Term, kept: tuple[Index, ...]) -> Term:
+    return name_bound(program, value, kept)
+
+
+def _collect(_: Program, value: Term, __: tuple[Index, ...]) -> Term:
+    def on(term: Term) -> Term:
+        return collect(rebuild(term, on))
+
+    return gather_powers(on(value))
+
+
+_Finish = Callable[[Program, Term, tuple[Index, ...]], Term]
+_FINISHING: tuple[tuple[Rule, _Finish], ...] = (
+    (Rule.FOLD, _fold),
+    (Rule.COLLECT, _collect),
+    (Rule.RENAME, _rename),
+)

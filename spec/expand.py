@@ -1,0 +1,44 @@
+"""Replacing named tensors by what defines them."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from backproof.spec.derive import Derivation
+from backproof.spec.terms import Entry, Index, Term, fresh, indices_in, rebuild, substitute
+
+
+def expand(derivation: Derivation, term: Term, keep: Container[str] = ()) -> Term:
+    """The term with every defined tensor and derived gradient replaced, down to what is given.
+
+    Args:
+        derivation: what defines the names.
+        term: the term.
+        keep: names that stay.
+    """
+    memo: dict[Term, Term] = {}
+
+    def on(node: Term) -> Term:
+        if node in memo:
+            return memo[node]
+        result = rebuild(node, on)
+        if isinstance(node, Entry) and node.tensor not in keep:
+            found = derivation.definition(node.tensor)
+            if found is not None:
+                target, value = found
+                result = _instantiate(target.indices, on(value), node.indices)
+        memo[node] = result
+        return result
+
+    return on(term)
+
+
+def _instantiate(formal: tuple[Index, ...], value: Term, actual: tuple[Index, ...]) -> Term:
+    # Two steps, through names that nobody uses, so that n -> m and m -> n do not meet.
+    taken = indices_in(value) | set(formal) | set(actual)
+    middle: dict[Index, Index] = {}
+    for index in formal:
+        middle[index] = fresh(index, taken)
+        taken.add(middle[index])
+    value = substitute(value, middle)
+    return substitute(value, {middle[f]: a for f, a in zip(formal, actual, strict=True)})

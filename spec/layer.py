@@ -1,0 +1,237 @@
+"""A layer stated once: its text, its program, its derived gradients in every notation."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from backproof.spec.derive import Derivation, Step, derive
+from backproof.spec.elaborate import elaborate
+from backproof.spec.errors import SpecError, suggestion
+from backproof.spec.functions import ACTIVATIONS, FUNCTIONS
+from backproof.spec.naming import name_bound
+from backproof.spec.program import Program, Statement
+from backproof.spec.source import Source
+from backproof.spec.terms import Apply, Entry, Term, apply, rebuild, softmax
+
+SCALES = ("sum", "mean")
+
+
+class Equation:
+    """``target = value``, which prints itself in any notation.
+
+    Attributes:
+        name: the tensor on the left, such as dW.
+        of: for a gradient, the tensor with respect to which it is taken, else empty.
+        steps: how it was derived; empty for a statement of the program.
+    """
+
+    def __init__(
+        self, spec: Spec, target: Entry, value: Term, of: str = "", steps: tuple[Step, ...] = ()
+    ) -> None:
+        self.spec = spec
+        self.target = target
+        self.value = value
+        self.of = of
+        self.steps = steps
+
+    @property
+    def name(self) -> str:
+        """The tensor on the left."""
+        return self.target.tensor
+
+    @property
+    def is_upstream(self) -> bool:
+        """Whether it is given and not derived: the upstream gradient of an output."""
+        return self.value is self.target
+
+    def form(self, notation: str) -> str:
+        """The equation in one of the notations of ``backproof.spec.printers.registry``."""
+        from backproof.spec.printers.registry import equation_form
+
+        return equation_form(self, notation)
+
+    @property
+    def index(self) -> str:
+        """In index notation."""
+        return self.form("index")
+
+    @property
+    def matrix(self) -> str:
+        """In matrix notation; as an einsum where no matrix form exists."""
+        return self.form("matrix")
+
+    @property
+    def einsum(self) -> str:
+        """As an einsum."""
+        return self.form("einsum")
+
+    @property
+    def latex(self) -> str:
+        """In LaTeX."""
+        return self.form("latex")
+
+    def numpy(self) -> str:
+        """As a NumPy assignment."""
+        return self.form("numpy")
+
+    def jax(self) -> str:
+        """As a JAX assignment."""
+        return self.form("jax")
+
+    def sympy(self) -> Any:
+        """As a ``sympy.Eq`` over indexed symbols."""
+        from backproof.spec.scalars import sympy_equation
+
+        return sympy_equation(self)
+
+    def expanded(self) -> Equation:
+        """The same equation with every intermediate replaced by what defines it."""
+        from backproof.spec.expand import expand
+
+        value = expand(self.spec.derivation, self.value)
+        value = name_bound(self.spec.program, value, self.target.indices)
+        return Equation(self.spec, self.target, value, self.of)
+
+    def __str__(self) -> str:
+        return self.index
+
+    def __repr__(self) -> str:
+        return f"<{self.index}>"
+
+
+class Spec:
+    """A layer, a loss or a network, stated in index notation.
+
+    Args:
+        text: the equations.
+        name: what reports call it.
+        layout: the einsum of its forward product, when it has one; for reports.
+        functions: a known function for each abstract one, such as ``{"g": "sigmoid"}``;
+            ``softmax`` stands for softmax along the outputs.
+        scale: "sum", the exact vector-Jacobian product; or "mean", for layers that divide the
+            gradients of their parameters by the number of samples.
+        source_name: what error messages call the text.
+
+    Raises:
+        SpecError: the text cannot be read or does not make sense.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        name: str = "",
+        layout: str = "",
+        functions: Mapping[str, str] | None = None,
+        scale: str = "sum",
+        source_name: str = "<equations>",
+    ) -> None:
+        if scale not in SCALES:
+            raise SpecError(f"scale is 'sum' or 'mean', found {scale!r}")
+        self.text = text
+        self.name = name
+        self.layout = layout
+        self.functions = dict(functions or {})
+        self.scale = scale
+        self.program = bind_functions(elaborate(Source(text, source_name)), self.functions)
+
+    @property
+    def activation(self) -> str:
+        """What stands for ``g``: a known function, or g itself; empty where there is none."""
+        if "g" in self.functions:
+            return self.functions["g"]
+        return "g" if "g" in self.program.functions else ""
+
+    @property
+    def samples(self) -> str | None:
+        """The axis whose role is samples."""
+        return next((a.name for a in self.program.axes.values() if a.role == "samples"), None)
+
+    @cached_property
+    def derivation(self) -> Derivation:
+        """The derived gradients with their steps."""
+        if self.scale == "sum":
+            return derive(self.program)
+        if self.samples is None:
+            raise SpecError(
+                "scale 'mean' needs an axis whose role is samples",
+                help="declare it in the text: axes n: samples",
+            )
+        return derive(self.program, self.samples)
+
+    def gradients(self) -> dict[str, Equation]:
+        """The derived gradient of each tensor, by the tensor's name, from outputs to inputs."""
+        return {
+            g.of: Equation(self, g.target, g.value, g.of, g.steps)
+            for g in self.derivation.gradients.values()
+        }
+
+    def statements(self) -> dict[str, Equation]:
+        """The forward equation of each defined tensor, in order."""
+        return {s.target.tensor: Equation(self, s.target, s.value) for s in self.program.statements}
+
+    def equation(self, name: str) -> Equation | None:
+        """The equation that gives a tensor or a gradient; None for what is given."""
+        found = self.statements().get(name)
+        if found is not None:
+            return found
+        return next(
+            (e for e in self.gradients().values() if e.name == name and not e.is_upstream), None
+        )
+
+    def __str__(self) -> str:
+        return self.text.strip()
+
+    def __repr__(self) -> str:
+        label = self.name or "Spec"
+        details = ", ".join(x for x in (self.layout, self.activation) if x)
+        return f"<{label}{': ' + details if details else ''}>"
+
+
+def bind_functions(program: Program, functions: Mapping[str, str]) -> Program:
+    """The program with known functions in place of abstract ones.
+
+    Raises:
+        SpecError: the program has no such abstract function, or the known one is unknown.
+    """
+    if not functions:
+        return program
+    for abstract, known in functions.items():
+        if abstract not in program.functions:
+            raise SpecError(f"the equations have no abstract function named '{abstract}'")
+        if known not in FUNCTIONS and known != "softmax":
+            raise SpecError(
+                f"unknown activation '{known}'",
+                help=suggestion(known, ACTIVATIONS) or f"known are {', '.join(ACTIVATIONS)}",
+            )
+    statements = tuple(_bind(program, s, functions) for s in program.statements)
+    rest = tuple(f for f in program.functions if f not in functions)
+    return dataclasses.replace(program, statements=statements, functions=rest)
+
+
+def _bind(program: Program, statement: Statement, functions: Mapping[str, str]) -> Statement:
+    def on(term: Term) -> Term:
+        term = rebuild(term, on)
+        if isinstance(term, Apply) and term.function in functions:
+            known = functions[term.function]
+            if known == "softmax":
+                along = [
+                    i for i in statement.target.indices if program.axes[i.axis].role == "outputs"
+                ]
+                if len(along) != 1 or term.order:
+                    raise SpecError(
+                        "softmax needs exactly one axis whose role is outputs on the left",
+                        program.source,
+                        statement.span,
+                        help="declare it: axes o: outputs",
+                    )
+                return softmax(along[0], term.argument)
+            if known == "linear" and term.order == 0:
+                return term.argument
+            return apply(known, term.argument, term.order)
+        return term
+
+    return dataclasses.replace(statement, value=on(statement.value))

@@ -1,0 +1,324 @@
+"""Index notation to its surface tree, by recursive descent.
+
+program    = { axes | assumption | statement } separated by line ends or ';'
+axes       = 'axes' index {',' index}... ':' word { ',' index ':' word }
+assumption = 'assume' expression '=' expression
+statement  = reference '=' expression
+expression = ['-'] product { ('+' | '-') product }
+product    = power { ('*' | '/') power }
+power      = atom [ '^' exponent ]
+exponent   = ['-'] atom
+atom       = number | '(' expression ')' | 'size' '(' index ')' | 'delta' '[' index ',' index ']'
+           | operator '[' indices ']' '(' expression ')' | name {"'"} '(' expression ')'
+           | name [ '[' indices ']' ]
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from backproof.spec.errors import SpecError, suggestion
+from backproof.spec.source import Source, Span
+from backproof.spec.syntax import (
+    AssumptionSyntax,
+    AxisSyntax,
+    BinarySyntax,
+    CallSyntax,
+    DeltaSyntax,
+    IndexName,
+    NegativeSyntax,
+    NumberSyntax,
+    ProgramSyntax,
+    ReductionSyntax,
+    ReferenceSyntax,
+    SizeSyntax,
+    StatementSyntax,
+    Syntax,
+)
+from backproof.spec.tokens import Kind, Token, tokenize
+
+REDUCTIONS = ("sum", "mean", "softmax", "logsumexp")
+RESERVED = (*REDUCTIONS, "size", "delta", "axes", "assume")
+
+
+def parse_program(source: Source) -> ProgramSyntax:
+    """Read a program.
+
+    Raises:
+        SpecError: with line, column and caret, when the text is not in index notation.
+    """
+    return _Parser(source).program()
+
+
+def parse_claim(source: Source) -> tuple[Syntax, Syntax]:
+    """Read ``LEFT = RIGHT`` in index notation."""
+    parser = _Parser(source)
+    left = parser.expression()
+    parser.expect("=", "between the two sides of a claim")
+    right = parser.expression()
+    parser.skip_lines()
+    parser.expect_end()
+    return left, right
+
+
+class _Parser:
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.tokens = tokenize(source)
+        self.at = 0
+
+    # -- tokens
+
+    @property
+    def token(self) -> Token:
+        return self.tokens[self.at]
+
+    def advance(self) -> Token:
+        token = self.token
+        if token.kind is not Kind.END:
+            self.at += 1
+        return token
+
+    def found(self, *texts: str) -> bool:
+        return self.token.kind is Kind.SIGN and self.token.text in texts
+
+    def expect(self, text: str, why: str) -> Token:
+        if not self.found(text):
+            raise self.unexpected(f"'{text}' {why}")
+        return self.advance()
+
+    def unexpected(self, expected: str, help: str = "") -> SpecError:
+        return SpecError(
+            f"expected {expected}, found {self.token.shown}",
+            self.source,
+            self.token.span,
+            help=help,
+        )
+
+    def skip_lines(self) -> None:
+        while self.token.kind is Kind.LINE:
+            self.advance()
+
+    def expect_end(self) -> None:
+        if self.token.kind is not Kind.END:
+            raise self.unexpected("an operator or the end")
+
+    # -- program
+
+    def program(self) -> ProgramSyntax:
+        axes: list[AxisSyntax] = []
+        statements: list[StatementSyntax] = []
+        assumptions: list[AssumptionSyntax] = []
+        self.skip_lines()
+        while self.token.kind is not Kind.END:
+            following = self.tokens[self.at + 1]
+            word = self.token.text if self.token.kind is Kind.NAME else ""
+            if word == "axes" and following.kind is Kind.NAME:
+                axes += self.axes()
+            elif word == "assume" and following.text != "=":
+                assumptions.append(self.assumption())
+            else:
+                statements.append(self.statement())
+            if self.token.kind not in (Kind.LINE, Kind.END):
+                raise self.unexpected("an operator or the end of the line")
+            self.skip_lines()
+        if not statements:
+            raise SpecError(
+                "no statement found: the text is empty",
+                self.source,
+                Span(0, 0),
+                help="write one such as  Z[n,o] = sum[i](X[n,i]*W[o,i]) + b[o]",
+            )
+        return ProgramSyntax(tuple(axes), tuple(statements), tuple(assumptions))
+
+    def axes(self) -> list[AxisSyntax]:
+        self.advance()
+        found = []
+        while True:
+            start = self.token.span
+            indices = [self.index()]
+            while self.found(","):
+                self.advance()
+                indices.append(self.index())
+            self.expect(":", "and then what the axis is, such as 'n: samples'")
+            if self.token.kind is not Kind.NAME:
+                raise self.unexpected("a word for the axis, such as 'samples'")
+            role = self.advance()
+            found.append(AxisSyntax(tuple(indices), role.text, start.through(role.span)))
+            if not self.found(","):
+                return found
+            self.advance()
+
+    def assumption(self) -> AssumptionSyntax:
+        start = self.advance().span
+        left = self.expression()
+        self.expect("=", "in an assumption, such as 'assume sum[o](Y[n,o]) = 1'")
+        right = self.expression()
+        return AssumptionSyntax(left, right, start.through(right.span))
+
+    def statement(self) -> StatementSyntax:
+        if self.token.kind is not Kind.NAME:
+            raise self.unexpected("a statement, such as 'A[n,o] = g(Z[n,o])'")
+        name = self.advance()
+        if name.text in RESERVED:
+            raise SpecError(
+                f"'{name.text}' is a word of the notation and cannot name a tensor",
+                self.source,
+                name.span,
+            )
+        indices: tuple[IndexName, ...] | None = None
+        span = name.span
+        if self.found("["):
+            indices, closing = self.indices()
+            span = span.through(closing.span)
+        if not self.found("="):
+            raise self.unexpected(
+                f"'=' after {name.text}{'' if indices is None else '[...]'}",
+                "a statement defines one tensor, entry by entry: A[n,o] = g(Z[n,o])",
+            )
+        self.advance()
+        value = self.expression()
+        return StatementSyntax(
+            ReferenceSyntax(name.text, indices, span), value, span.through(value.span)
+        )
+
+    # -- indices
+
+    def index(self) -> IndexName:
+        if self.token.kind is not Kind.NAME:
+            raise self.unexpected("an index, such as 'n'")
+        token = self.advance()
+        return IndexName(token.text, token.span)
+
+    def indices(self) -> tuple[tuple[IndexName, ...], Token]:
+        self.expect("[", "before indices")
+        found = [self.index()]
+        while self.found(","):
+            self.advance()
+            found.append(self.index())
+        closing = self.expect("]", "or ',' after an index")
+        return tuple(found), closing
+
+    # -- expressions; chains are loops, so that a long sum needs no deep stack
+
+    def expression(self) -> Syntax:
+        negative = self.advance() if self.found("-", "+") else None
+        left = self.product()
+        if negative is not None and negative.text == "-":
+            left = NegativeSyntax(left, negative.span.through(left.span))
+        while self.found("+", "-"):
+            operator = self.advance()
+            right = self.product()
+            left = BinarySyntax(operator.text, left, right, left.span.through(right.span))
+        return left
+
+    def product(self) -> Syntax:
+        left = self.power()
+        while True:
+            if self.found("*", "/", "·", "×"):
+                operator = "/" if self.advance().text == "/" else "*"
+                right = self.power()
+                left = BinarySyntax(operator, left, right, left.span.through(right.span))
+            elif self.token.kind in (Kind.NAME, Kind.NUMBER) or self.found("(", "@", "⊙"):
+                raise self.unexpected(
+                    "an operator such as '*'",
+                    "in index notation each product is written with '*'",
+                )
+            else:
+                return left
+
+    def power(self) -> Syntax:
+        base = self.atom()
+        if not self.found("^"):
+            return base
+        self.advance()
+        negative = self.advance() if self.found("-") else None
+        exponent = self.atom()
+        if negative is not None:
+            exponent = NegativeSyntax(exponent, negative.span.through(exponent.span))
+        if self.found("^"):
+            raise self.unexpected("an operator other than '^'", "write (a^b)^c or a^(b*c)")
+        return BinarySyntax("^", base, exponent, base.span.through(exponent.span))
+
+    def atom(self) -> Syntax:
+        token = self.token
+        if token.kind is Kind.NUMBER:
+            self.advance()
+            return NumberSyntax(Fraction(token.text), token.span)
+        if self.found("("):
+            self.advance()
+            inner = self.expression()
+            self.expect(")", "or an operator")
+            return inner
+        if self.found("-"):
+            self.advance()
+            operand = self.power()
+            return NegativeSyntax(operand, token.span.through(operand.span))
+        if token.kind is not Kind.NAME:
+            raise self.unexpected("a tensor, a number, a function or '('")
+        return self.named()
+
+    def named(self) -> Syntax:
+        name = self.advance()
+        if name.text == "size":
+            self.expect("(", "after size, as in size(n)")
+            index = self.index()
+            closing = self.expect(")", "after the index")
+            return SizeSyntax(index, name.span.through(closing.span))
+        if name.text == "delta":
+            indices, closing = self.indices()
+            if len(indices) != 2:
+                raise SpecError(
+                    f"delta takes two indices, found {len(indices)}",
+                    self.source,
+                    name.span.through(closing.span),
+                )
+            return DeltaSyntax(indices[0], indices[1], name.span.through(closing.span))
+        if name.text in REDUCTIONS:
+            return self.reduction(name)
+        primes = 0
+        while self.found("'"):
+            self.advance()
+            primes += 1
+        if self.found("("):
+            self.advance()
+            argument = self.expression()
+            if self.found(","):
+                raise self.unexpected("')'", f"{name.text} takes one argument here")
+            closing = self.expect(")", "or an operator")
+            span = name.span.through(closing.span)
+            return CallSyntax(name.text, primes, argument, span, name.span)
+        if primes:
+            raise self.unexpected(
+                f"'(' after {name.text}{primes * chr(39)}",
+                "a prime marks the derivative of a function: g'(Z[n,o])",
+            )
+        if not self.found("["):
+            return ReferenceSyntax(name.text, None, name.span)
+        indices, closing = self.indices()
+        if self.found("("):
+            hint = suggestion(name.text, REDUCTIONS)
+            raise SpecError(
+                f"unknown operator '{name.text}'",
+                self.source,
+                name.span,
+                label=f"operators along an axis are {', '.join(REDUCTIONS)}",
+                help=hint,
+            )
+        return ReferenceSyntax(name.text, indices, name.span.through(closing.span))
+
+    def reduction(self, name: Token) -> Syntax:
+        if not self.found("["):
+            raise self.unexpected(
+                f"'[' after {name.text}, with the index that it binds",
+                f"write {name.text}[n](...) to say over which index",
+            )
+        indices, _ = self.indices()
+        if name.text in ("softmax", "logsumexp") and len(indices) != 1:
+            raise SpecError(
+                f"{name.text} runs along one index, found {len(indices)}", self.source, name.span
+            )
+        self.expect("(", f"after {name.text}[...]")
+        body = self.expression()
+        closing = self.expect(")", "or an operator")
+        return ReductionSyntax(name.text, indices, body, name.span.through(closing.span))

@@ -1,0 +1,115 @@
+"""A program: axes, tensors and statements with all names resolved; what elaboration yields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from backproof.spec.source import Source, Span
+from backproof.spec.terms import Entry, Index, Term
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """An axis: the name of its size, the index letters that run along it, its role if declared."""
+
+    name: str
+    letters: tuple[str, ...]
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor: the axis of each position, and the index letters it is first written with."""
+
+    name: str
+    indices: tuple[Index, ...]
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The axis of each position."""
+        return tuple(index.axis for index in self.indices)
+
+    @property
+    def rank(self) -> int:
+        """The number of positions."""
+        return len(self.indices)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """``target = value``, entry by entry; the target's indices are distinct."""
+
+    target: Entry
+    value: Term
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """``left = right`` is taken to be true."""
+
+    left: Term
+    right: Term
+    text: str
+
+
+@dataclass(frozen=True)
+class Program:
+    """Statements in an order in which each uses only what is above it.
+
+    Attributes:
+        axes: by the name of the axis.
+        tensors: inputs first, in the order of appearance, then the defined ones.
+        functions: the abstract functions, such as ``g``.
+        notes: what a reader should know, such as two letters that share an axis.
+    """
+
+    source: Source
+    axes: Mapping[str, Axis]
+    tensors: Mapping[str, Tensor]
+    statements: tuple[Statement, ...]
+    assumptions: tuple[Assumption, ...] = ()
+    functions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    _defining: dict[str, Statement] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_defining", {s.target.tensor: s for s in self.statements})
+
+    def statement(self, tensor: str) -> Statement | None:
+        """The statement that defines a tensor; None for an input."""
+        return self._defining.get(tensor)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The tensors that no statement defines."""
+        return tuple(name for name in self.tensors if name not in self._defining)
+
+    @property
+    def defined(self) -> tuple[str, ...]:
+        """The tensors that statements define, in order."""
+        return tuple(s.target.tensor for s in self.statements)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The defined tensors that no statement uses."""
+        from backproof.spec.terms import tensors_in
+
+        used: set[str] = set()
+        for s in self.statements:
+            used |= tensors_in(s.value)
+        return tuple(name for name in self.defined if name not in used)
+
+    @property
+    def loss(self) -> str | None:
+        """The only output, when it is a scalar."""
+        outputs = self.outputs
+        if len(outputs) == 1 and self.tensors[outputs[0]].rank == 0:
+            return outputs[0]
+        return None
+
+    def shape(self, tensor: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
+        """The shape of a tensor at the given sizes of the axes."""
+        return tuple(sizes[axis] for axis in self.tensors[tensor].axes)

@@ -1,0 +1,446 @@
+"""Tensor expressions: small, immutable, interned, so that equal terms are the same object.
+
+A term denotes one entry of a tensor: its free indices say which. An index carries its axis, so
+that a sum over a delta always contracts. There is no transpose, no broadcasting and no axis
+number: the order, absence and naming of indices say all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Index:
+    """A position along an axis; two indices of one axis have the same range."""
+
+    name: str
+    axis: str
+
+
+_INTERNED: WeakValueDictionary[tuple[Any, ...], Term] = WeakValueDictionary()
+
+_T = TypeVar("_T", bound="Term")
+
+
+class Term:
+    """Base of all nodes. Equality is identity, since equal nodes are made once.
+
+    Build terms with the functions of this module (``add``, ``mul``, ...), which keep them flat
+    and free of neutral elements.
+    """
+
+    __slots__ = ("__weakref__", "_free")
+    _free: frozenset[Index] | None
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        """The direct subterms, from left to right."""
+        return ()
+
+    @property
+    def free(self) -> frozenset[Index]:
+        """The indices that no operator inside the term binds."""
+        if self._free is None:
+            self._free = self._own_free().union(*(c.free for c in self.children)) - self._bound()
+        return self._free
+
+    def _own_free(self) -> frozenset[Index]:
+        return frozenset()
+
+    def _bound(self) -> frozenset[Index]:
+        return frozenset()
+
+    def __repr__(self) -> str:
+        from backproof.spec.printers.index import index_form
+
+        return f"<{index_form(self)}>"
+
+
+def _intern(cls: type[_T], *values: Any) -> _T:
+    key = (cls, *values)
+    found = _INTERNED.get(key)
+    if found is None:
+        found = cls.__new__(cls)
+        found._free = None
+        for name, value in zip(cls.__slots__, values, strict=True):
+            setattr(found, name, value)
+        _INTERNED[key] = found
+    return found  # type: ignore[return-value]
+
+
+class Number(Term):
+    """A rational constant."""
+
+    __slots__ = ("value",)
+    value: Fraction
+
+
+class Constant(Term):
+    """A named real constant, such as pi."""
+
+    __slots__ = ("name",)
+    name: str
+
+
+class Size(Term):
+    """The number of entries along an axis."""
+
+    __slots__ = ("axis",)
+    axis: str
+
+
+class Entry(Term):
+    """``tensor[indices]``."""
+
+    __slots__ = ("indices", "tensor")
+    tensor: str
+    indices: tuple[Index, ...]
+
+    def _own_free(self) -> frozenset[Index]:
+        return frozenset(self.indices)
+
+
+class Delta(Term):
+    """1 where the two indices agree, else 0 (Kronecker)."""
+
+    __slots__ = ("left", "right")
+    left: Index
+    right: Index
+
+    def _own_free(self) -> frozenset[Index]:
+        return frozenset((self.left, self.right))
+
+
+class Add(Term):
+    """A sum of two or more terms."""
+
+    __slots__ = ("terms",)
+    terms: tuple[Term, ...]
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        return self.terms
+
+
+class Mul(Term):
+    """A product of two or more factors."""
+
+    __slots__ = ("factors",)
+    factors: tuple[Term, ...]
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        return self.factors
+
+
+class Power(Term):
+    """A base to a rational exponent."""
+
+    __slots__ = ("base", "exponent")
+    base: Term
+    exponent: Fraction
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        return (self.base,)
+
+
+class Sum(Term):
+    """The sum of the body over all values of the bound indices."""
+
+    __slots__ = ("body", "indices")
+    indices: tuple[Index, ...]
+    body: Term
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        return (self.body,)
+
+    def _bound(self) -> frozenset[Index]:
+        return frozenset(self.indices)
+
+
+class Apply(Term):
+    """The derivative of the given order of a function of one argument, entry by entry."""
+
+    __slots__ = ("argument", "function", "order")
+    function: str
+    order: int
+    argument: Term
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        return (self.argument,)
+
+
+class Softmax(Term):
+    """exp(body) over the sum of exp(body) along the axis of ``index``, at ``index`` (free)."""
+
+    __slots__ = ("body", "index")
+    index: Index
+    body: Term
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        return (self.body,)
+
+    def _own_free(self) -> frozenset[Index]:
+        return frozenset((self.index,))
+
+
+class LogSumExp(Term):
+    """The logarithm of the sum of exp(body) over ``index`` (bound)."""
+
+    __slots__ = ("body", "index")
+    index: Index
+    body: Term
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        return (self.body,)
+
+    def _bound(self) -> frozenset[Index]:
+        return frozenset((self.index,))
+
+
+class Partial(Term):
+    """The partial derivative of one entry by another, named and not yet worked out."""
+
+    __slots__ = ("by", "of")
+    of: Entry
+    by: Entry
+
+    def _own_free(self) -> frozenset[Index]:
+        return self.of.free | self.by.free
+
+
+# ---------------------------------------------------------------- construction
+
+
+def number(value: Fraction | int) -> Number:
+    """A rational constant."""
+    return _intern(Number, Fraction(value))
+
+
+ZERO, ONE, MINUS_ONE = number(0), number(1), number(-1)
+
+
+def constant(name: str) -> Constant:
+    """A named real constant."""
+    return _intern(Constant, name)
+
+
+def size(axis: str) -> Size:
+    """The size of an axis."""
+    return _intern(Size, axis)
+
+
+def entry(tensor: str, indices: Iterable[Index] = ()) -> Entry:
+    """An entry of a tensor."""
+    return _intern(Entry, tuple(indices), tensor)
+
+
+def delta(left: Index, right: Index) -> Term:
+    """Kronecker's delta; 1 when both indices are the same."""
+    if left == right:
+        return ONE
+    return _intern(Delta, *sorted((left, right)))
+
+
+def add(*terms: Term) -> Term:
+    """A sum: flattened, constants collected in front, equal terms left as they are."""
+    flat: list[Term] = []
+    total = Fraction(0)
+    for term in terms:
+        for part in term.terms if isinstance(term, Add) else (term,):
+            if isinstance(part, Number):
+                total += part.value
+            else:
+                flat.append(part)
+    if total or not flat:
+        # A constant keeps the place at which a person wrote it: first or last.
+        first = isinstance(terms[0], Number) if terms else True
+        flat.insert(0 if first else len(flat), number(total))
+    return flat[0] if len(flat) == 1 else _intern(Add, tuple(flat))
+
+
+def mul(*factors: Term) -> Term:
+    """A product: flattened, constants collected in front, zero and one removed."""
+    flat: list[Term] = []
+    coefficient = Fraction(1)
+    for factor in factors:
+        for part in factor.factors if isinstance(factor, Mul) else (factor,):
+            if isinstance(part, Number):
+                coefficient *= part.value
+            else:
+                flat.append(part)
+    if coefficient == 0:
+        return ZERO
+    if coefficient != 1 or not flat:
+        flat.insert(0, number(coefficient))
+    return flat[0] if len(flat) == 1 else _intern(Mul, tuple(flat))
+
+
+def power(base: Term, exponent: Fraction | int) -> Term:
+    """A power; exponents 0 and 1 disappear, and so do integer powers of numbers."""
+    exponent = Fraction(exponent)
+    if exponent == 0 or base is ONE:
+        return ONE
+    if exponent == 1:
+        return base
+    if isinstance(base, Number) and exponent.denominator == 1 and (base.value or exponent > 0):
+        return number(base.value**exponent.numerator)
+    if isinstance(base, Power) and exponent.denominator == 1:
+        return power(base.base, base.exponent * exponent)
+    return _intern(Power, base, exponent)
+
+
+def total(indices: Iterable[Index], body: Term) -> Term:
+    """The sum over indices; nested sums become one, and a zero body stays zero.
+
+    Raises:
+        ValueError: an index is bound twice.
+    """
+    indices = tuple(indices)
+    if not indices or body is ZERO:
+        return body
+    if isinstance(body, Sum) and not set(indices) & set(body.indices):
+        indices, body = indices + body.indices, body.body
+    if len(set(indices)) < len(indices):
+        raise ValueError("an index is bound twice")
+    return _intern(Sum, body, indices)
+
+
+def apply(function: str, argument: Term, order: int = 0) -> Apply:
+    """A function of one argument, or its derivative."""
+    return _intern(Apply, argument, function, order)
+
+
+def softmax(index: Index, body: Term) -> Softmax:
+    """Softmax along the axis of an index, at that index."""
+    return _intern(Softmax, body, index)
+
+
+def logsumexp(index: Index, body: Term) -> LogSumExp:
+    """Logarithm of the sum of exponentials over an index."""
+    return _intern(LogSumExp, body, index)
+
+
+def partial(of: Entry, by: Entry) -> Partial:
+    """The derivative of one entry by another, as a name."""
+    return _intern(Partial, by, of)
+
+
+def negative(term: Term) -> Term:
+    """-term."""
+    return mul(MINUS_ONE, term)
+
+
+# ---------------------------------------------------------------- traversal
+
+
+def walk(term: Term) -> Iterator[Term]:
+    """The term and all its subterms, each object once."""
+    seen: set[int] = set()
+    stack = [term]
+    while stack:
+        node = stack.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            yield node
+            stack.extend(reversed(node.children))
+
+
+def tensors_in(term: Term) -> set[str]:
+    """The names of the tensors that occur."""
+    return {node.tensor for node in walk(term) if isinstance(node, Entry)}
+
+
+def indices_in(term: Term) -> set[Index]:
+    """All indices, free and bound."""
+    found: set[Index] = set(term.free)
+    for node in walk(term):
+        found |= node.free | node._bound()
+    return found
+
+
+def fresh(index: Index, taken: Iterable[Index | str]) -> Index:
+    """An index of the same axis whose name is not taken: n, then n1, n2, ..."""
+    names = {t.name if isinstance(t, Index) else t for t in taken}
+    stem = index.name.rstrip("0123456789") or index.name
+    candidate, count = index.name, 0
+    while candidate in names:
+        count += 1
+        candidate = f"{stem}{count}"
+    return Index(candidate, index.axis)
+
+
+def rebuild(term: Term, on: Callable[[Term], Term]) -> Term:
+    """The term with ``on`` applied to each direct subterm."""
+    if isinstance(term, Add):
+        return add(*map(on, term.terms))
+    if isinstance(term, Mul):
+        return mul(*map(on, term.factors))
+    if isinstance(term, Power):
+        return power(on(term.base), term.exponent)
+    if isinstance(term, Sum):
+        return total(term.indices, on(term.body))
+    if isinstance(term, Apply):
+        return apply(term.function, on(term.argument), term.order)
+    if isinstance(term, Softmax):
+        return softmax(term.index, on(term.body))
+    if isinstance(term, LogSumExp):
+        return logsumexp(term.index, on(term.body))
+    return term
+
+
+@lru_cache(maxsize=65536)
+def _substitute(term: Term, pairs: frozenset[tuple[Index, Index]]) -> Term:
+    change = {old: new for old, new in pairs if old in term.free}
+    if not change:
+        return term
+    if isinstance(term, Entry):
+        return entry(term.tensor, (change.get(i, i) for i in term.indices))
+    if isinstance(term, Delta):
+        return delta(change.get(term.left, term.left), change.get(term.right, term.right))
+    if isinstance(term, Softmax):
+        index = change.get(term.index, term.index)
+        inner = dict(change)
+        others = term.body.free - {term.index}
+        if index in others or index in {inner.get(o, o) for o in others}:
+            raise ValueError("softmax at an index that its argument also uses")
+        return softmax(index, substitute(term.body, inner))
+    if isinstance(term, (Sum, LogSumExp)):
+        bound = term.indices if isinstance(term, Sum) else (term.index,)
+        arriving = set(change.values())
+        taken = arriving | term.body.free | set(change)
+        renamed = dict(change)
+        inside: list[Index] = []
+        for index in bound:
+            new = index
+            if index in arriving:
+                new = fresh(index, taken)
+                renamed[index] = new
+                taken.add(new)
+            inside.append(new)
+        body = substitute(term.body, renamed)
+        if isinstance(term, Sum):
+            return total(inside, body)
+        return logsumexp(inside[0], body)
+    return rebuild(term, lambda child: substitute(child, change))
+
+
+def substitute(term: Term, change: Mapping[Index, Index]) -> Term:
+    """Replace free indices, all at once; bound ones are renamed where they would capture.
+
+    Raises:
+        ValueError: a softmax would be taken at an index that its argument also uses.
+    """
+    wanted = frozenset((old, new) for old, new in change.items() if old != new)
+    return _substitute(term, wanted) if wanted else term
