@@ -194,11 +194,11 @@ def derivative_in_x(term: Term) -> Term:
         slope = derivative_in_x(term.base)
         return mul(number(term.exponent), power(term.base, term.exponent - 1), slope)
     if isinstance(term, Apply):
-        slope = formula(term.function, term.order + 1)
+        stated = formula(term.function, term.order + 1)
         outer = (
             apply(term.function, term.argument, term.order + 1)
-            if slope is None
-            else replace_x(slope, term.argument)
+            if stated is None
+            else replace_x(stated, term.argument)
         )
         return mul(outer, derivative_in_x(term.argument))
     raise TypeError(f"{type(term).__name__} has no place in a function's formula")

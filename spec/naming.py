@@ -31,7 +31,11 @@ def name_bound(program: Program, value: Term, kept: Iterable[Index]) -> Term:
             taken = {i.name for i in (term.free | outer)}
             change: dict[Index, Index] = {}
             for index in bound:
-                letters = program.axes[index.axis].letters
+                letters = (
+                    program.axes[index.axis].letters
+                    if index.axis in program.axes
+                    else (index.name,)
+                )
                 free = [letter for letter in letters if letter not in taken]
                 name = free[0] if free else fresh(Index(letters[0], index.axis), taken).name
                 taken.add(name)

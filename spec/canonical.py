@@ -1,0 +1,105 @@
+"""Canonical labelling of bound indices: individualise and refine, as for graphs.
+
+A sum does not depend on what its bound indices are called. To give equal sums equal names, the
+indices are coloured by how they occur, the colours are refined until they say no more, and where
+several indices still look alike each is tried in turn; the least result is kept. Indices whose
+exchange changes nothing need one try. (McKay and Piperno, Practical graph isomorphism II,
+J. Symbolic Computation 60, 2014, section 2, describe the scheme.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from backproof.spec.terms import Index
+
+# The key of one factor once some of its indices have been given other names.
+Key = Callable[[Mapping[Index, Index]], str]
+
+
+class Factor:
+    """A factor of a sum's body as labelling sees it: which bound indices it has, and its key."""
+
+    def __init__(self, key: Key, indices: frozenset[Index]) -> None:
+        self.indices = indices
+        self._key = key
+        self._known: dict[tuple[tuple[Index, Index], ...], str] = {}
+
+    def key(self, names: Mapping[Index, Index]) -> str:
+        """The key with the given names in place of the factor's indices."""
+        wanted = tuple(sorted((i, names[i]) for i in self.indices if i in names))
+        found = self._known.get(wanted)
+        if found is None:
+            found = self._known[wanted] = self._key(dict(wanted))
+        return found
+
+
+def canonical_order(bound: Sequence[Index], factors: Sequence[Factor]) -> tuple[Index, ...]:
+    """The bound indices in an order that does not depend on what they are called."""
+    colours = _ranks({i: i.axis for i in bound})
+    return _search(tuple(bound), factors, colours)[1]
+
+
+def _search(
+    bound: tuple[Index, ...], factors: Sequence[Factor], colours: dict[Index, int]
+) -> tuple[str, tuple[Index, ...]]:
+    colours = _refine(bound, factors, colours)
+    classes: dict[int, list[Index]] = {}
+    for index in bound:
+        classes.setdefault(colours[index], []).append(index)
+    unsettled = [c for c in sorted(classes) if len(classes[c]) > 1]
+    if not unsettled:
+        order = tuple(sorted(bound, key=lambda i: colours[i]))
+        return _text(order, factors), order
+    chosen = min(unsettled, key=lambda c: (len(classes[c]), c))
+    best: tuple[str, tuple[Index, ...]] | None = None
+    tried: list[Index] = []
+    for index in classes[chosen]:
+        if any(_exchangeable(index, other, factors) for other in tried):
+            continue
+        tried.append(index)
+        # The individualised index comes just before the rest of its class.
+        split = {i: 2 * c + (c == chosen and i != index) for i, c in colours.items()}
+        found = _search(bound, factors, _ranks(split))
+        if best is None or found[0] < best[0]:
+            best = found
+    assert best is not None
+    return best
+
+
+def _refine(
+    bound: tuple[Index, ...], factors: Sequence[Factor], colours: dict[Index, int]
+) -> dict[Index, int]:
+    while True:
+        count = len(set(colours.values()))
+        if count == len(bound):
+            return colours
+        names = {i: Index(f"?{colours[i]}", i.axis) for i in bound}
+        signatures = {}
+        for index in bound:
+            marked = {**names, index: Index("?", index.axis)}
+            seen = sorted(f.key(marked) for f in factors if index in f.indices)
+            signatures[index] = (colours[index], tuple(seen))
+        colours = _ranks(signatures)
+        if len(set(colours.values())) == count:
+            return colours
+
+
+def _ranks(signatures: Mapping[Index, object]) -> dict[Index, int]:
+    order = sorted(set(signatures.values()))  # type: ignore[type-var]
+    rank = {s: k for k, s in enumerate(order)}
+    return {i: rank[s] for i, s in signatures.items()}
+
+
+def _text(order: tuple[Index, ...], factors: Sequence[Factor]) -> str:
+    names = {i: Index(f"?{k}", i.axis) for k, i in enumerate(order)}
+    return "*".join(sorted(f.key(names) for f in factors))
+
+
+def _exchangeable(left: Index, right: Index, factors: Sequence[Factor]) -> bool:
+    if left.axis != right.axis:
+        return False
+    touched = [f for f in factors if f.indices & {left, right}]
+    here = {left: Index("?l", left.axis), right: Index("?r", left.axis)}
+    there = {left: here[right], right: here[left]}
+    return sorted(f.key(here) for f in touched) == sorted(f.key(there) for f in touched)

@@ -1,0 +1,397 @@
+"""Reading a claim, ``LEFT = RIGHT``, in index or in matrix notation, against what is given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from backproof.spec.compose import renamed
+from backproof.spec.derive import Derivation
+from backproof.spec.elaborate import Lowering
+from backproof.spec.errors import SpecError, suggestion
+from backproof.spec.functions import CONSTANTS, FUNCTIONS
+from backproof.spec.matrix_notation import MatrixReader, Shaped, ShapeError, is_matrix_notation
+from backproof.spec.naming import name_bound
+from backproof.spec.parser import parse_claim
+from backproof.spec.program import Axis, Program, Tensor
+from backproof.spec.source import Source
+from backproof.spec.syntax import (
+    BinarySyntax,
+    CallSyntax,
+    DeltaSyntax,
+    IndexName,
+    NegativeSyntax,
+    ReductionSyntax,
+    ReferenceSyntax,
+    SizeSyntax,
+    Syntax,
+)
+from backproof.spec.terms import Index, Term, fresh, indices_in, substitute
+
+
+@dataclass(frozen=True)
+class Claim:
+    """``left = right`` for all values of ``indices``.
+
+    Attributes:
+        text: as it was written.
+        derivation: what defines the names in it.
+        trouble: why the two sides cannot have one shape at all sizes; empty where they do.
+        merged: the axes that have to have one size for the two sides to be compared at all;
+            the terms are then written over the first axis of each pair.
+        shapes: the symbolic shape of each side.
+    """
+
+    text: str
+    left: Term | None
+    right: Term | None
+    indices: tuple[Index, ...]
+    derivation: Derivation
+    trouble: str = ""
+    merged: tuple[tuple[str, str], ...] = ()
+    shapes: tuple[str, str] = ("", "")
+
+
+def read_claim(text: str, derivation: Derivation | None = None) -> Claim:
+    """Read a claim.
+
+    Args:
+        text: ``dW[o,i] = sum[n](dZ[n,o]*X[n,i])`` or ``dW = dZ^T X``.
+        derivation: what is given; without it every name is a tensor of which nothing is known
+            (in matrix notation: capitals are matrices, small letters are vectors).
+
+    Raises:
+        SpecError: it cannot be read, or uses a name that is not given.
+    """
+    source = Source(text, "<claim>")
+    reader = _read_matrix if is_matrix_notation(text) else _read_index
+    return reader(source, derivation)
+
+
+def known_axes(derivation: Derivation) -> dict[str, tuple[str, ...]]:
+    """The axes of every tensor and gradient."""
+    found = {name: tensor.axes for name, tensor in derivation.program.tensors.items()}
+    for gradient in derivation.gradients.values():
+        found[gradient.name] = tuple(i.axis for i in gradient.target.indices)
+    return found
+
+
+class _Merging:
+    """Axes that a claim takes for one."""
+
+    def __init__(self, allowed: bool) -> None:
+        self.allowed = allowed
+        self.parent: dict[str, str] = {}
+        self.pairs: list[tuple[str, str]] = []
+
+    def root(self, axis: str) -> str:
+        while self.parent.get(axis, axis) != axis:
+            axis = self.parent[axis]
+        return axis
+
+    def merge(self, left: str, right: str) -> bool:
+        left, right = self.root(left), self.root(right)
+        if left == right:
+            return True
+        if not self.allowed:
+            return False
+        self.parent[right] = left
+        self.pairs.append((left, right))
+        return True
+
+
+def _unknown(name: str, known: list[str], source: Source, reference: ReferenceSyntax) -> SpecError:
+    return SpecError(
+        f"unknown tensor '{name}'",
+        source,
+        reference.span,
+        help=suggestion(name, known) or f"known are {', '.join(known)}",
+    )
+
+
+# ---------------------------------------------------------------- index notation
+
+
+def _read_index(source: Source, derivation: Derivation | None) -> Claim:
+    left, right = parse_claim(source)
+    references = _references(left) + _references(right)
+    given = None if derivation is None else known_axes(derivation)
+    names: dict[str, tuple[str, ...]] = {}
+    firm = _Merging(allowed=False)
+    trouble = ""
+    try:
+        names = _letters(source, references, given, firm)
+    except _AxesDiffer as error:
+        trouble = str(error)
+        firm = _Merging(allowed=True)
+        names = _letters(source, references, given, firm)
+    axis_of = _axis_lookup(names, firm)
+    functions = [c for side in (left, right) for c in _calls(side)]
+    lowering = Lowering(source, axis_of, functions)
+    terms = [lowering.term(side, None, set()) for side in (left, right)]
+    order = _written_order(left, terms[0], axis_of)
+    shapes = tuple(
+        _shape(_written_order(s, t, axis_of)) for s, t in zip((left, right), terms, strict=True)
+    )
+    extra = terms[1].free - terms[0].free
+    if extra and not trouble:
+        shown = ", ".join(sorted(i.name for i in extra))
+        trouble = f"the right side depends on {shown}, the left side does not"
+    if derivation is None:
+        derivation = _nothing_known(source, references, axis_of, terms)
+    return Claim(
+        source.text,
+        terms[0],
+        terms[1],
+        order + tuple(sorted(extra)),
+        derivation,
+        trouble,
+        tuple(firm.pairs) if given is not None else (),
+        (shapes[0], shapes[1]),
+    )
+
+
+class _AxesDiffer(Exception):  # noqa: N818 - a signal inside this module
+    pass
+
+
+def _letters(
+    source: Source,
+    references: list[ReferenceSyntax],
+    given: dict[str, tuple[str, ...]] | None,
+    merging: _Merging,
+) -> dict[str, tuple[str, ...]]:
+    """For each letter, its axis: that of the positions at which it stands, else its own."""
+    positions: dict[tuple[str, int], str] = {}
+    found: dict[str, str] = {}
+    for reference in references:
+        letters = reference.indices or ()
+        if given is not None:
+            if reference.name in CONSTANTS and not letters:
+                continue
+            if reference.name not in given:
+                raise _unknown(reference.name, list(given), source, reference)
+            rank = len(given[reference.name])
+            if rank != len(letters):
+                raise SpecError(
+                    f"{reference.name} has {rank} {'index' if rank == 1 else 'indices'}, "
+                    f"found {len(letters)}",
+                    source,
+                    reference.span,
+                )
+        for k, letter in enumerate(letters):
+            place = (reference.name, k)
+            axis = given[reference.name][k] if given is not None else positions.get(place)
+            if axis is None:
+                axis = positions[place] = found.get(letter.name, letter.name)
+            mine = found.setdefault(letter.name, axis)
+            if given is None:
+                merging.allowed = True
+            if not merging.merge(mine, axis):
+                raise _AxesDiffer(
+                    f"index {letter.name} runs along {mine} and along {axis} "
+                    f"(at {reference.name}): the two can be one only where their sizes are equal"
+                )
+    return {letter: (axis,) for letter, axis in found.items()}
+
+
+def _axis_lookup(
+    names: dict[str, tuple[str, ...]], merging: _Merging
+) -> Callable[[IndexName], str]:
+    def axis_of(letter: IndexName) -> str:
+        return merging.root(names.get(letter.name, (letter.name,))[0])
+
+    return axis_of
+
+
+def _walk(root: Syntax) -> list[Syntax]:
+    found: list[Syntax] = []
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        found.append(node)
+        if isinstance(node, ReductionSyntax):
+            stack.append(node.body)
+        elif isinstance(node, CallSyntax):
+            stack.append(node.argument)
+        elif isinstance(node, NegativeSyntax):
+            stack.append(node.operand)
+        elif isinstance(node, BinarySyntax):
+            stack += [node.right, node.left]
+    return found
+
+
+def _references(root: Syntax) -> list[ReferenceSyntax]:
+    return [node for node in _walk(root) if isinstance(node, ReferenceSyntax)]
+
+
+def _calls(root: Syntax) -> list[str]:
+    return [node.function for node in _walk(root) if isinstance(node, CallSyntax)]
+
+
+def _written_order(
+    root: Syntax, term: Term, axis_of: Callable[[IndexName], str]
+) -> tuple[Index, ...]:
+    """The free indices in the order in which they are first written."""
+    order: list[Index] = []
+    for node in _walk(root):
+        letters: tuple[IndexName, ...] = ()
+        if isinstance(node, ReferenceSyntax):
+            letters = node.indices or ()
+        elif isinstance(node, DeltaSyntax):
+            letters = (node.left, node.right)
+        elif isinstance(node, SizeSyntax):
+            continue
+        for letter in letters:
+            index = Index(letter.name, axis_of(letter))
+            if index in term.free and index not in order:
+                order.append(index)
+    return tuple(order)
+
+
+def _shape(indices: tuple[Index, ...]) -> str:
+    inside = ", ".join(i.axis for i in indices)
+    return f"({inside},)" if len(indices) == 1 else f"({inside})"
+
+
+def _nothing_known(
+    source: Source,
+    references: list[ReferenceSyntax],
+    axis_of: Callable[[IndexName], str],
+    terms: list[Term],
+) -> Derivation:
+    tensors: dict[str, Tensor] = {}
+    for reference in references:
+        if reference.name in CONSTANTS and reference.indices is None:
+            continue
+        indices = tuple(Index(i.name, axis_of(i)) for i in reference.indices or ())
+        first = tensors.setdefault(reference.name, Tensor(reference.name, indices))
+        if first.rank != len(indices):
+            raise SpecError(
+                f"{reference.name} is used with two ranks, {first.rank} and {len(indices)}",
+                source,
+                reference.span,
+            )
+    return _bare(source, tensors, terms)
+
+
+def _bare(source: Source, tensors: dict[str, Tensor], terms: list[Term]) -> Derivation:
+    axes = {i.axis for t in terms for i in indices_in(t)}
+    axes |= {axis for tensor in tensors.values() for axis in tensor.axes}
+    program = Program(source, {a: Axis(a, (a,)) for a in sorted(axes)}, tensors, ())
+    return Derivation(program, {})
+
+
+# ---------------------------------------------------------------- matrix notation
+
+
+def _read_matrix(source: Source, derivation: Derivation | None) -> Claim:
+    if derivation is None:
+        return _read_bare_matrix(source)
+    try:
+        return _typed(source, derivation, _Merging(allowed=False), "")
+    except (ShapeError, _AxesDiffer) as error:
+        trouble = error.message if isinstance(error, ShapeError) else str(error)
+    try:
+        return _typed(source, derivation, _Merging(allowed=True), trouble)
+    except (ShapeError, _AxesDiffer):
+        return Claim(source.text, None, None, (), derivation, trouble)
+
+
+def _typed(source: Source, derivation: Derivation, merging: _Merging, trouble: str) -> Claim:
+    table = known_axes(derivation)
+    reader = MatrixReader(
+        source,
+        lambda name: _rooted(table.get(name), merging),
+        derivation.program.axes,
+        tuple(table),
+        merging.merge,
+    )
+    left, right = reader.equation()
+    shapes = (_shape(left.indices), _shape(right.indices))
+    left, right = _same_shape(left, right, merging)
+    pairs = tuple(merging.pairs)
+    return _lettered(
+        Claim(source.text, left.term, right.term, left.indices, derivation, trouble, pairs, shapes)
+    )
+
+
+def _lettered(claim: Claim) -> Claim:
+    """The claim with the letters of the axes in place of made-up names of indices."""
+    assert claim.left is not None
+    assert claim.right is not None
+    program = claim.derivation.program
+    change: dict[Index, Index] = {}
+    for index in claim.indices:
+        letters = program.axes[index.axis].letters if index.axis in program.axes else (index.axis,)
+        change[index] = fresh(Index(letters[0], index.axis), list(change.values()))
+    indices = tuple(change.values())
+    sides = [
+        name_bound(program, substitute(side, change), indices) for side in (claim.left, claim.right)
+    ]
+    return replace(claim, left=sides[0], right=sides[1], indices=indices)
+
+
+def _rooted(axes: tuple[str, ...] | None, merging: _Merging) -> tuple[str, ...] | None:
+    return None if axes is None else tuple(merging.root(a) for a in axes)
+
+
+def _same_shape(left: Shaped, right: Shaped, merging: _Merging) -> tuple[Shaped, Shaped]:
+    if not right.indices:
+        return left, right
+    if not left.indices:
+        right, left = left, right
+        return left, right
+    if len(left.indices) != len(right.indices):
+        raise _AxesDiffer(
+            f"the left side has shape {_shape(left.indices)}, "
+            f"the right side {_shape(right.indices)}"
+        )
+    change = {}
+    for mine, theirs in zip(left.indices, right.indices, strict=True):
+        if not merging.merge(mine.axis, theirs.axis):
+            raise _AxesDiffer(
+                f"the left side has shape {_shape(left.indices)}, "
+                f"the right side {_shape(right.indices)}"
+            )
+        change[theirs] = mine
+    return left, Shaped(substitute(right.term, change), left.row, left.column)
+
+
+def _read_bare_matrix(source: Source) -> Claim:
+    tensors: dict[str, tuple[str, ...]] = {}
+    merging = _Merging(allowed=True)
+
+    def axes_of(name: str) -> tuple[str, ...] | None:
+        if name in FUNCTIONS or name in CONSTANTS or name in ("size",):
+            return None
+        if name not in tensors:
+            if _called(source, name):
+                return None
+            stem = name.lower()
+            tensors[name] = (f"{stem}_rows", f"{stem}_columns") if name[:1].isupper() else (stem,)
+        return tensors[name]
+
+    reader = MatrixReader(source, axes_of, {}, (), merging.merge)
+    left, right = reader.equation()
+    shapes = (_shape(left.indices), _shape(right.indices))
+    left, right = _same_shape(left, right, merging)
+    names = {axis: merging.root(axis) for axes in tensors.values() for axis in axes}
+
+    def on_axes(term: Term) -> Term:
+        return renamed(term, {}, names)
+
+    terms = [on_axes(left.term), on_axes(right.term)]
+    described = {
+        name: Tensor(name, tuple(Index(f"_{k}", names[a]) for k, a in enumerate(axes)))
+        for name, axes in tensors.items()
+    }
+    indices = tuple(Index(i.name, names.get(i.axis, i.axis)) for i in left.indices)
+    derivation = _bare(source, described, terms)
+    return _lettered(Claim(source.text, terms[0], terms[1], indices, derivation, shapes=shapes))
+
+
+def _called(source: Source, name: str) -> bool:
+    """Whether a name of one or two small letters stands before a bracket, as in g(Z)."""
+    return bool(re.search(rf"(?<!\w){re.escape(name)}'*\s*\(", source.text)) and name.islower()

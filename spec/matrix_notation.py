@@ -1,0 +1,410 @@
+"""Matrix notation to terms: ``dW = dZ^T X``, typed by the axes of the tensors.
+
+    equation   = expression '=' expression
+    expression = ['-'] hadamard { ('+' | '-') hadamard }
+    hadamard   = product { ('⊙' | '*' | '/') product }
+    product    = factor { ['@' | '·'] factor }
+    factor     = atom { '^T' | '.T' | '^' number }
+    atom       = number | '(' expression ')' | name | 'size' '(' axis ')' | name {"'"} '(' ... ')'
+               | 'sum_' axis '(' expression ')' | 'mean_' axis '(' ... ')' | 'softmax_' axis '(' ... ')'
+
+Juxtaposition, '@' and '·' are the matrix product, and bind tighter than the entrywise '⊙' and '*'.
+A vector is a column; where a sum or an entrywise product needs it, it is repeated along the axis
+that it lacks, as b in ``X W^T + b``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from backproof.spec.errors import SpecError, suggestion
+from backproof.spec.functions import CONSTANTS, FUNCTIONS
+from backproof.spec.program import Axis
+from backproof.spec.source import Source, Span
+from backproof.spec.terms import (
+    Index,
+    Number,
+    Term,
+    add,
+    apply,
+    constant,
+    entry,
+    fresh,
+    indices_in,
+    logsumexp,
+    mul,
+    negative,
+    power,
+    size,
+    softmax,
+    substitute,
+    total,
+)
+from backproof.spec.terms import number as number_term
+from backproof.spec.tokens import Kind, Token, tokenize
+
+OPERATORS = ("sum", "mean", "softmax", "logsumexp")
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """A term with its index for rows and its index for columns; a column vector has no latter.
+
+    A vector that was transposed has only a column index; a scalar has neither.
+    """
+
+    term: Term
+    row: Index | None = None
+    column: Index | None = None
+
+    @property
+    def indices(self) -> tuple[Index, ...]:
+        """The indices there are."""
+        return tuple(i for i in (self.row, self.column) if i is not None)
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The axes there are."""
+        return tuple(i.axis for i in self.indices)
+
+
+class ShapeError(SpecError):
+    """Operands whose axes do not fit: the statement can hold only where two sizes are equal."""
+
+    def __init__(
+        self, message: str, source: Source, span: Span, merged: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        super().__init__(message, source, span)
+        self.merged = merged
+
+
+def is_matrix_notation(text: str) -> bool:
+    """Whether a claim is in matrix notation: no entry is written with brackets."""
+    return "[" not in text
+
+
+class MatrixReader:
+    """Reads expressions whose tensors have known axes.
+
+    Args:
+        axes_of: the axes of a tensor; None for a name that is no tensor.
+        axes: the axes by name, for ``sum_n(...)`` and ``size(n)``.
+        known: all names, for suggestions.
+        merge: called where two axes have to be one for an operation to fit; returns whether they
+            may be taken for one, else the operation is a ``ShapeError``.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        axes_of: Callable[[str], tuple[str, ...] | None],
+        axes: Mapping[str, Axis],
+        known: tuple[str, ...],
+        merge: Callable[[str, str], bool],
+    ) -> None:
+        self.source = source
+        self.axes_of = axes_of
+        self.axes = axes
+        self.known = known
+        self.merge = merge
+        self.tokens = tokenize(source)
+        self.at = 0
+        self.count = 0
+
+    # -- tokens
+
+    @property
+    def token(self) -> Token:
+        return self.tokens[self.at]
+
+    def found(self, *texts: str) -> bool:
+        return self.token.kind is Kind.SIGN and self.token.text in texts
+
+    def advance(self) -> Token:
+        token = self.token
+        if token.kind is not Kind.END:
+            self.at += 1
+        return token
+
+    def expect(self, text: str) -> Token:
+        if not self.found(text):
+            raise self.unexpected(f"'{text}'")
+        return self.advance()
+
+    def unexpected(self, expected: str) -> SpecError:
+        return SpecError(
+            f"expected {expected}, found {self.token.shown}", self.source, self.token.span
+        )
+
+    # -- grammar
+
+    def equation(self) -> tuple[Shaped, Shaped]:
+        """Both sides of a claim."""
+        left = self.expression()
+        self.expect("=")
+        right = self.expression()
+        while self.token.kind is Kind.LINE:
+            self.advance()
+        if self.token.kind is not Kind.END:
+            raise self.unexpected("an operator or the end")
+        return left, right
+
+    def expression(self) -> Shaped:
+        start = self.token.span
+        sign = self.advance().text if self.found("-", "+") else "+"
+        result = self.hadamard()
+        if sign == "-":
+            result = Shaped(negative(result.term), result.row, result.column)
+        while self.found("+", "-"):
+            operator = self.advance()
+            right = self.hadamard()
+            span = start.through(self.tokens[self.at - 1].span)
+            left, aligned = self.aligned(result, right, span, "added")
+            term = negative(aligned.term) if operator.text == "-" else aligned.term
+            result = Shaped(add(left.term, term), left.row, left.column)
+        return result
+
+    def hadamard(self) -> Shaped:
+        start = self.token.span
+        result = self.product()
+        while self.found("⊙", "*", "/"):
+            operator = self.advance()
+            right = self.product()
+            span = start.through(self.tokens[self.at - 1].span)
+            if operator.text == "/":
+                if isinstance(right.term, Number) and right.term.value == 0:
+                    raise SpecError("division by zero", self.source, span)
+                right = Shaped(power(right.term, -1), right.row, right.column)
+            left, aligned = self.aligned(result, right, span, "multiplied entry by entry")
+            result = Shaped(mul(left.term, aligned.term), left.row, left.column)
+        return result
+
+    def product(self) -> Shaped:
+        start = self.token.span
+        result = self.factor()
+        while True:
+            if self.found("@", "·"):
+                self.advance()
+            elif not (self.token.kind in (Kind.NAME, Kind.NUMBER) or self.found("(")):
+                return result
+            right = self.factor()
+            span = start.through(self.tokens[self.at - 1].span)
+            result = self.multiplied(result, right, span)
+
+    def factor(self) -> Shaped:
+        result = self.atom()
+        while True:
+            if self.found("ᵀ", "⊤", ".T"):
+                self.advance()
+                result = Shaped(result.term, result.column, result.row)
+            elif self.found("^"):
+                self.advance()
+                if self.token.kind is Kind.NAME and self.token.text == "T":
+                    self.advance()
+                    result = Shaped(result.term, result.column, result.row)
+                    continue
+                exponent = self.rational()
+                result = Shaped(power(result.term, exponent), result.row, result.column)
+            else:
+                return result
+
+    def rational(self) -> Fraction:
+        bracket = self.found("(") and bool(self.advance())
+        sign = -1 if self.found("-") and self.advance() else 1
+        if self.token.kind is not Kind.NUMBER:
+            raise self.unexpected("'T' or a number after '^'")
+        value = Fraction(self.advance().text)
+        if bracket and self.found("/"):
+            self.advance()
+            if self.token.kind is not Kind.NUMBER or Fraction(self.token.text) == 0:
+                raise self.unexpected("a number that is not zero")
+            value /= Fraction(self.advance().text)
+        if bracket:
+            self.expect(")")
+        return sign * value
+
+    def atom(self) -> Shaped:
+        token = self.token
+        if token.kind is Kind.NUMBER:
+            self.advance()
+            return Shaped(number_term(Fraction(token.text)))
+        if self.found("("):
+            self.advance()
+            inner = self.expression()
+            self.expect(")")
+            return inner
+        if token.kind is not Kind.NAME:
+            raise self.unexpected("a tensor, a number, a function or '('")
+        self.advance()
+        primes = 0
+        while self.found("'"):
+            self.advance()
+            primes += 1
+        operator, _, letter = token.text.partition("_")
+        if self.found("(") and not primes and operator in OPERATORS and letter:
+            return self.along(operator, letter, token)
+        if self.found("(") and token.text == "size":
+            self.advance()
+            axis = self.axis(self.advance())
+            self.expect(")")
+            return Shaped(size(axis))
+        axes = self.axes_of(token.text)
+        if axes is None and self.found("("):
+            return self.call(token, primes)
+        if primes:
+            raise SpecError(
+                f"a prime after {token.text}, which is no function",
+                self.source,
+                token.span,
+                help="a transpose is written ^T",
+            )
+        if axes is None and token.text in CONSTANTS:
+            return Shaped(constant(token.text))
+        if axes is None:
+            raise SpecError(
+                f"unknown tensor '{token.text}'",
+                self.source,
+                token.span,
+                help=suggestion(token.text, self.known) or f"known are {', '.join(self.known)}",
+            )
+        if len(axes) > 2:
+            raise SpecError(
+                f"{token.text} has {len(axes)} axes and no matrix form",
+                self.source,
+                token.span,
+                help="write the claim in index notation",
+            )
+        indices = tuple(self.new_index(axis) for axis in axes)
+        row = indices[0] if indices else None
+        column = indices[1] if len(indices) > 1 else None
+        return Shaped(entry(token.text, indices), row, column)
+
+    def call(self, token: Token, primes: int) -> Shaped:
+        name = token.text
+        if name in OPERATORS:
+            raise SpecError(
+                f"{name} needs an axis",
+                self.source,
+                token.span,
+                help=f"write {name}_n(...) to say along which",
+            )
+        close = suggestion(name, FUNCTIONS)
+        if name not in FUNCTIONS and len(name) > 2 and close:
+            raise SpecError(f"unknown function '{name}'", self.source, token.span, help=close)
+        self.advance()
+        inner = self.expression()
+        self.expect(")")
+        return Shaped(apply(name, inner.term, primes), inner.row, inner.column)
+
+    def along(self, operator: str, letter: str, token: Token) -> Shaped:
+        axis = self.axis(Token(Kind.NAME, letter, token.span))
+        self.advance()
+        inner = self.expression()
+        self.expect(")")
+        found = [i for i in inner.indices if i.axis == axis]
+        if len(found) != 1:
+            raise ShapeError(
+                f"{operator}_{letter}: the argument has "
+                + ("no such axis" if not found else "that axis twice"),
+                self.source,
+                token.span,
+            )
+        index = found[0]
+        if operator == "softmax":
+            return Shaped(softmax(index, inner.term), inner.row, inner.column)
+        row = None if inner.row == index else inner.row
+        column = None if inner.column == index else inner.column
+        if row is None and column is not None:
+            row, column = column, None
+        if operator == "logsumexp":
+            return Shaped(logsumexp(index, inner.term), row, column)
+        term = total((index,), inner.term)
+        if operator == "mean":
+            term = mul(power(size(axis), -1), term)
+        return Shaped(term, row, column)
+
+    def axis(self, token: Token) -> str:
+        for axis in self.axes.values():
+            if token.text == axis.name or token.text in axis.letters:
+                return axis.name
+        letters = [letter for axis in self.axes.values() for letter in axis.letters]
+        raise SpecError(
+            f"unknown axis '{token.text}'",
+            self.source,
+            token.span,
+            help=suggestion(token.text, letters) or f"known are {', '.join(letters)}",
+        )
+
+    # -- shapes
+
+    def new_index(self, axis: str) -> Index:
+        self.count += 1
+        return Index(f"_{self.count}", axis)
+
+    def unified(self, left: Index, right: Index) -> bool:
+        return left.axis == right.axis or self.merge(left.axis, right.axis)
+
+    def multiplied(self, left: Shaped, right: Shaped, span: Span) -> Shaped:
+        if not left.indices or not right.indices:
+            kept = right if not left.indices else left
+            return Shaped(mul(left.term, right.term), kept.row, kept.column)
+        if left.column is None and right.row is None:
+            return Shaped(mul(left.term, right.term), left.row, right.column)
+        if left.column is None or right.row is None:
+            # A matrix times a row, or a column times a matrix: no product of that kind.
+            raise ShapeError(
+                f"a matrix product of shapes {_shown(left)} and {_shown(right)}", self.source, span
+            )
+        if not self.unified(left.column, right.row):
+            raise ShapeError(
+                f"a matrix product of shapes {_shown(left)} and {_shown(right)}: "
+                f"{left.column.axis} and {right.row.axis} are different axes",
+                self.source,
+                span,
+                ((left.column.axis, right.row.axis),),
+            )
+        bound = left.column
+        taken = indices_in(left.term) | indices_in(right.term)
+        if bound in right.term.free:
+            bound = fresh(bound, taken)
+        moved = substitute(right.term, {right.row: bound})
+        base = substitute(left.term, {left.column: bound})
+        return Shaped(total((bound,), mul(base, moved)), left.row, right.column)
+
+    def aligned(self, left: Shaped, right: Shaped, span: Span, what: str) -> tuple[Shaped, Shaped]:
+        """Both operands over the same indices, a vector repeated along the axis that it lacks."""
+        if len(right.indices) > len(left.indices):
+            right, left = self.aligned(right, left, span, what)
+            return left, right
+        if not right.indices:
+            return left, Shaped(right.term, left.row, left.column)
+        change: dict[Index, Index] = {}
+        if len(right.indices) == len(left.indices) == 2 or left.row is None:
+            pairs = list(zip(left.indices, right.indices, strict=True))
+        else:
+            (only,) = right.indices
+            fitting = [i for i in left.indices if i.axis == only.axis]
+            if not fitting:
+                # A column stands along rows, a row (or a bias, repeated) along columns.
+                place = left.column if right.row is None or left.column is not None else left.row
+                fitting = [place] if place is not None else list(left.indices)
+            pairs = [(fitting[-1], only)]
+        for mine, theirs in pairs:
+            if not self.unified(mine, theirs):
+                raise ShapeError(
+                    f"shapes {_shown(left)} and {_shown(right)} {what}: "
+                    f"{mine.axis} and {theirs.axis} are different axes",
+                    self.source,
+                    span,
+                    ((mine.axis, theirs.axis),),
+                )
+            change[theirs] = mine
+        return left, Shaped(substitute(right.term, change), left.row, left.column)
+
+
+def _shown(shaped: Shaped) -> str:
+    if shaped.row is None and shaped.column is not None:
+        return f"(1, {shaped.column.axis})"
+    return f"({', '.join(shaped.axes)})"

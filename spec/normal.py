@@ -1,0 +1,640 @@
+"""The normal form of a term: a polynomial in atoms, with rational coefficients.
+
+Products are distributed over sums, sums are split into connected parts that do not share an
+index, bound indices are labelled canonically, and functions are reduced by their relations. Two
+terms with equal normal forms are equal wherever both are defined; different normal forms prove
+nothing.
+
+Relations used, each true for every real argument at which both sides are defined:
+    derivatives as the table of functions states them;  tanh(x) = 2 sigmoid(2x) - 1
+    sigmoid(-x) = 1 - sigmoid(x);  erf(-x) = -erf(x);  relu(x) = x step(x);  step(x)^2 = step(x)
+    exp(x + y) = exp(x) exp(y);  log(exp(x)) = x, and the logarithm of a product of positive
+    factors;  softmax and logsumexp through exp, log and a sum;  (x^a)^n = x^(an) for whole n
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from math import gcd, lcm
+
+from backproof.spec.canonical import Factor, canonical_order
+from backproof.spec.contraction import contract
+from backproof.spec.functions import FUNCTIONS, unfold
+from backproof.spec.terms import (
+    Add,
+    Apply,
+    Constant,
+    Delta,
+    Entry,
+    Index,
+    LogSumExp,
+    Mul,
+    Number,
+    Power,
+    Size,
+    Softmax,
+    Sum,
+    Term,
+    add,
+    apply,
+    constant,
+    delta,
+    entry,
+    fresh,
+    indices_in,
+    mul,
+    number,
+    power,
+    size,
+    substitute,
+    total,
+)
+
+MAX_TERMS = 20_000
+
+
+class TooLargeError(Exception):
+    """A normal form would have more terms than the budget allows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Atom:
+    """What a monomial is a product of. Atoms with equal keys are equal.
+
+    Attributes:
+        kind: entry, delta, size, constant, radical, apply, sum or poly.
+        name: the tensor, axis, constant or function.
+        order: of the derivative, for apply; the prime number, for radical.
+        indices: for entry and delta those written; for sum those bound.
+        inner: for apply and poly, the argument or base; for sum, one monomial.
+    """
+
+    kind: str
+    name: str = ""
+    order: int = 0
+    indices: tuple[Index, ...] = ()
+    inner: Poly | None = None
+
+    @cached_property
+    def key(self) -> str:
+        """The atom as a text that equal atoms share."""
+        if self.kind in ("entry", "delta"):
+            inside = ",".join(f"{i.name}:{i.axis}" for i in self.indices)
+            return f"{self.name}[{inside}]"
+        if self.kind == "size":
+            return f"|{self.name}|"
+        if self.kind == "constant":
+            return f"#{self.name}"
+        if self.kind == "radical":
+            return f"#{self.order}"
+        assert self.inner is not None
+        if self.kind == "apply":
+            return f"{self.name}{chr(39) * self.order}({self.inner.key})"
+        if self.kind == "poly":
+            return f"({self.inner.key})"
+        inside = ",".join(f"{i.name}:{i.axis}" for i in self.indices)
+        return f"S[{inside}]({self.inner.key})"
+
+    @cached_property
+    def free(self) -> frozenset[Index]:
+        """The indices that are not bound inside."""
+        if self.kind in ("entry", "delta"):
+            return frozenset(self.indices)
+        if self.inner is None:
+            return frozenset()
+        return self.inner.free - (frozenset(self.indices) if self.kind == "sum" else frozenset())
+
+    @cached_property
+    def height(self) -> int:
+        """How deep sums are nested."""
+        below = self.inner.height if self.inner is not None else 0
+        return below + (self.kind == "sum")
+
+    @cached_property
+    def positive(self) -> bool:
+        """Whether it is known to be above zero everywhere."""
+        if self.kind in ("size", "constant", "radical"):
+            return True
+        if self.kind == "apply":
+            return self.order == 0 and self.name in FUNCTIONS and FUNCTIONS[self.name].positive
+        if self.kind in ("sum", "poly"):
+            assert self.inner is not None
+            return self.inner.positive
+        return False
+
+    def renamed(self, names: Mapping[Index, Index]) -> Atom:
+        """With other names for free indices."""
+        names = {old: new for old, new in names.items() if old in self.free and old != new}
+        if not names:
+            return self
+        if self.kind == "delta":
+            left, right = sorted(names.get(i, i) for i in self.indices)
+            return Atom("delta", self.name, indices=(left, right))
+        if self.kind == "entry":
+            return Atom("entry", self.name, indices=tuple(names.get(i, i) for i in self.indices))
+        assert self.inner is not None
+        inner = self.inner.renamed(names)
+        if self.kind == "sum":
+            # The order of the bound indices may rest on the names of the free ones.
+            ((monomial, _),) = inner.terms.items()
+            return _sum_atom(self.indices, monomial)
+        return Atom(self.kind, self.name, self.order, self.indices, inner)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Atom) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __lt__(self, other: Atom) -> bool:
+        return self.key < other.key
+
+
+Monomial = tuple[tuple[Atom, Fraction], ...]
+
+
+class Poly:
+    """A finite sum of monomials with rational coefficients."""
+
+    def __init__(self, terms: Mapping[Monomial, Fraction]) -> None:
+        self.terms = {m: c for m, c in terms.items() if c}
+        if len(self.terms) > MAX_TERMS:
+            raise TooLargeError(f"more than {MAX_TERMS} terms")
+
+    @cached_property
+    def key(self) -> str:
+        """The polynomial as a text that equal polynomials share."""
+        return "+".join(sorted(f"{c}{_monomial_key(m)}" for m, c in self.terms.items()))
+
+    @cached_property
+    def free(self) -> frozenset[Index]:
+        """The indices that are not bound inside."""
+        return frozenset().union(*(a.free for m in self.terms for a, _ in m))
+
+    @cached_property
+    def height(self) -> int:
+        """How deep sums are nested."""
+        return max((a.height for m in self.terms for a, _ in m), default=0)
+
+    @property
+    def positive(self) -> bool:
+        """Whether it is known to be above zero everywhere."""
+        return bool(self.terms) and all(
+            c > 0 and all(a.positive for a, _ in m) for m, c in self.terms.items()
+        )
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether no term is left."""
+        return not self.terms
+
+    def renamed(self, names: Mapping[Index, Index]) -> Poly:
+        """With other names for free indices."""
+        if not self.free & names.keys():
+            return self
+        result = ZERO_POLY
+        for monomial, coefficient in self.terms.items():
+            factor = Poly({(): coefficient})
+            for atom, exponent in monomial:
+                factor = factor * Poly({((atom.renamed(names), exponent),): Fraction(1)})
+            result = result + factor
+        return result
+
+    def __add__(self, other: Poly) -> Poly:
+        terms = dict(self.terms)
+        for m, c in other.terms.items():
+            terms[m] = terms.get(m, Fraction(0)) + c
+        return Poly(terms)
+
+    def __sub__(self, other: Poly) -> Poly:
+        return self + other.scaled(Fraction(-1))
+
+    def __mul__(self, other: Poly) -> Poly:
+        if len(self.terms) * len(other.terms) > MAX_TERMS:
+            raise TooLargeError(f"more than {MAX_TERMS} terms")
+        terms: dict[Monomial, Fraction] = {}
+        for left, a in self.terms.items():
+            for right, b in other.terms.items():
+                product, extra = _times(left, right)
+                terms[product] = terms.get(product, Fraction(0)) + a * b * extra
+        return Poly(terms)
+
+    def scaled(self, by: Fraction) -> Poly:
+        """Every coefficient times a number."""
+        return Poly({m: c * by for m, c in self.terms.items()})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Poly) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+def _monomial_key(monomial: Monomial) -> str:
+    return "".join(f"*{a.key}" + (f"^{e}" if e != 1 else "") for a, e in monomial)
+
+
+ZERO_POLY = Poly({})
+ONE_POLY = Poly({(): Fraction(1)})
+
+
+def _constant(value: Fraction) -> Poly:
+    return Poly({(): value})
+
+
+def _atom(atom: Atom, exponent: Fraction = Fraction(1)) -> Poly:
+    return Poly({((atom, exponent),): Fraction(1)})
+
+
+def _times(left: Monomial, right: Monomial) -> tuple[Monomial, Fraction]:
+    exponents = dict(left)
+    for atom, exponent in right:
+        exponents[atom] = exponents.get(atom, Fraction(0)) + exponent
+    return _reduced(exponents)
+
+
+def _reduced(exponents: Mapping[Atom, Fraction]) -> tuple[Monomial, Fraction]:
+    """A monomial in which each atom has the exponent that the relations leave to it."""
+    coefficient = Fraction(1)
+    kept: list[tuple[Atom, Fraction]] = []
+    for atom, exponent in exponents.items():
+        if atom.kind == "delta" or (atom.kind == "apply" and atom.name == "step" and exponent >= 1):
+            exponent = Fraction(1) if exponent else exponent
+        if atom.kind == "radical":
+            whole = exponent.numerator // exponent.denominator
+            coefficient *= Fraction(atom.order) ** whole
+            exponent -= whole
+        if exponent:
+            kept.append((atom, exponent))
+    return tuple(sorted(kept, key=lambda pair: pair[0].key)), coefficient
+
+
+# ---------------------------------------------------------------- sums
+
+
+def _summed(indices: Iterable[Index], body: Poly) -> Poly:
+    """The sum of a polynomial over indices."""
+    indices = tuple(indices)
+    result = ZERO_POLY
+    for monomial, coefficient in body.terms.items():
+        outside = {a: e for a, e in monomial if not a.free & set(indices)}
+        inside = [(a, e) for a, e in monomial if a.free & set(indices)]
+        for index in indices:
+            if not any(index in a.free for a, _ in inside):
+                axis = Atom("size", index.axis)
+                outside[axis] = outside.get(axis, Fraction(0)) + 1
+        factors, extra = _reduced(outside)
+        part = Poly({factors: coefficient * extra})
+        for connected in _components(inside, frozenset(indices)):
+            bound = tuple(i for i in indices if any(i in a.free for a, _ in connected))
+            part = part * _atom(_sum_atom(bound, tuple(connected)))
+        result = result + part
+    return result
+
+
+def _components(
+    factors: list[tuple[Atom, Fraction]], bound: frozenset[Index]
+) -> list[list[tuple[Atom, Fraction]]]:
+    """The factors in groups that share no bound index."""
+    groups: list[tuple[set[Index], list[tuple[Atom, Fraction]]]] = []
+    for factor in factors:
+        indices = set(factor[0].free & bound)
+        members = [factor]
+        apart = []
+        for group in groups:
+            if group[0] & indices:
+                indices |= group[0]
+                members = group[1] + members
+            else:
+                apart.append(group)
+        groups = [*apart, (indices, members)]
+    return [members for _, members in groups]
+
+
+def _sum_atom(bound: tuple[Index, ...], factors: Monomial) -> Atom:
+    """The sum of one connected monomial, its bound indices labelled canonically."""
+    marks = [Factor(_key_of(a, e), a.free & frozenset(bound)) for a, e in factors]
+    order = canonical_order(bound, marks)
+    height = 1 + max(a.height for a, _ in factors)
+    names = {old: Index(f"${height}.{k}", old.axis) for k, old in enumerate(order)}
+    # Through names that nothing uses, so that renaming never merges two indices.
+    middle = {old: Index(f"%{k}", old.axis) for k, old in enumerate(order)}
+    final = {middle[old]: names[old] for old in order}
+    renamed = {a.renamed(middle).renamed(final): e for a, e in factors}
+    monomial = tuple(sorted(renamed.items(), key=lambda pair: pair[0].key))
+    return Atom("sum", indices=tuple(names[i] for i in order), inner=Poly({monomial: Fraction(1)}))
+
+
+def _key_of(atom: Atom, exponent: Fraction) -> Callable[[Mapping[Index, Index]], str]:
+    return lambda names: f"{atom.renamed(names).key}^{exponent}"
+
+
+# ---------------------------------------------------------------- powers
+
+
+def _raised(base: Poly, exponent: Fraction) -> Poly:
+    if exponent.denominator == 1 and exponent >= 0:
+        result = ONE_POLY
+        for _ in range(exponent.numerator):
+            result = result * base
+        return result
+    if base.is_zero:
+        raise ZeroDivisionError("a negative power of zero")
+    shared = _shared_factor(base)
+    whole = exponent.denominator == 1
+    if len(base.terms) == 1:
+        ((monomial, coefficient),) = base.terms.items()
+        if whole or (coefficient > 0 and all(a.positive for a, _ in monomial)):
+            powers, extra = _reduced({a: e * exponent for a, e in monomial})
+            return _number_power(coefficient, exponent) * Poly({powers: extra})
+        return _atom(Atom("poly", inner=base), exponent)
+    leading = base.terms[min(base.terms, key=_monomial_key)]
+    content = abs(_content(base)) * (1 if leading > 0 or not whole else -1)
+    if not whole and not all(a.positive for a, _ in shared):
+        shared = ()
+    inverse, extra = _reduced({a: -e for a, e in shared})
+    primitive = base * Poly({inverse: extra / content})
+    outside, extra = _reduced({a: e * exponent for a, e in shared})
+    return (
+        _number_power(content, exponent)
+        * Poly({outside: extra})
+        * _atom(Atom("poly", inner=primitive), exponent)
+    )
+
+
+def _content(poly: Poly) -> Fraction:
+    above, below = 0, 1
+    for c in poly.terms.values():
+        above, below = gcd(above, c.numerator), lcm(below, c.denominator)
+    return Fraction(above, below)
+
+
+def _shared_factor(poly: Poly) -> Monomial:
+    """The atoms that all monomials have, with the least exponent of each."""
+    monomials = [dict(m) for m in poly.terms]
+    shared = dict(monomials[0])
+    for monomial in monomials[1:]:
+        shared = {a: min(e, monomial[a]) for a, e in shared.items() if a in monomial}
+    return tuple(shared.items())
+
+
+def _number_power(value: Fraction, exponent: Fraction) -> Poly:
+    if exponent.denominator == 1:
+        return _constant(value**exponent.numerator)
+    if value < 0:
+        raise ValueError("a fractional power of a negative number")
+    exponents: dict[Atom, Fraction] = {}
+    for number_, sign in ((value.numerator, 1), (value.denominator, -1)):
+        for prime, count in _factorised(number_).items():
+            atom = Atom("radical", order=prime)
+            exponents[atom] = exponents.get(atom, Fraction(0)) + sign * count * exponent
+    monomial, coefficient = _reduced(exponents)
+    return Poly({monomial: coefficient})
+
+
+def _factorised(value: int) -> dict[int, int]:
+    if value.bit_length() > 64:
+        raise TooLargeError("a root of a number past 64 bits")
+    found: dict[int, int] = {}
+    candidate = 2
+    while candidate * candidate <= value:
+        while value % candidate == 0:
+            found[candidate] = found.get(candidate, 0) + 1
+            value //= candidate
+        candidate += 1
+    if value > 1:
+        found[value] = found.get(value, 0) + 1
+    return found
+
+
+# ---------------------------------------------------------------- functions
+
+
+def _leads_negative(poly: Poly) -> bool:
+    """Whether the first monomial, in the order of keys, has a negative coefficient."""
+    return bool(poly.terms) and poly.terms[min(poly.terms, key=_monomial_key)] < 0
+
+
+def _applied(function: str, order: int, argument: Poly) -> Poly:
+    """An abstract function, or a primitive of order 0, of a normal argument."""
+    rule = _RELATIONS.get(function) if order == 0 else None
+    if rule is not None:
+        return rule(argument)
+    return _atom(Atom("apply", function, order, inner=argument))
+
+
+def _plain(function: str, argument: Poly) -> Poly:
+    return _atom(Atom("apply", function, inner=argument))
+
+
+def _exp(argument: Poly) -> Poly:
+    exponents: dict[Atom, Fraction] = {}
+    for monomial, coefficient in argument.terms.items():
+        atom = Atom("apply", "exp", inner=Poly({monomial: Fraction(1)}))
+        exponents[atom] = coefficient
+    monomial, coefficient = _reduced(exponents)
+    return Poly({monomial: coefficient})
+
+
+def _log(argument: Poly) -> Poly:
+    if len(argument.terms) != 1:
+        return _plain("log", argument)
+    ((monomial, coefficient),) = argument.terms.items()
+    if coefficient <= 0 or not all(a.positive for a, _ in monomial):
+        return _plain("log", argument)
+    result = ZERO_POLY if coefficient == 1 else _plain("log", _constant(coefficient))
+    for atom, exponent in monomial:
+        if atom.kind == "apply" and atom.name == "exp" and atom.inner is not None:
+            result = result + atom.inner.scaled(exponent)
+        else:
+            result = result + _plain("log", _atom(atom)).scaled(exponent)
+    return result
+
+
+def _sigmoid(argument: Poly) -> Poly:
+    if argument.is_zero:
+        return _constant(Fraction(1, 2))
+    if _leads_negative(argument):
+        return ONE_POLY - _plain("sigmoid", argument.scaled(Fraction(-1)))
+    return _plain("sigmoid", argument)
+
+
+def _odd(function: str) -> Callable[[Poly], Poly]:
+    def rule(argument: Poly) -> Poly:
+        if argument.is_zero:
+            return ZERO_POLY
+        if _leads_negative(argument):
+            flipped = _plain(function, argument.scaled(Fraction(-1)))
+            return flipped.scaled(Fraction(-1))
+        return _plain(function, argument)
+
+    return rule
+
+
+def _abs(argument: Poly) -> Poly:
+    if _leads_negative(argument):
+        argument = argument.scaled(Fraction(-1))
+    return ZERO_POLY if argument.is_zero else _plain("abs", argument)
+
+
+def _step(argument: Poly) -> Poly:
+    if argument.is_zero:
+        return ZERO_POLY
+    # step(relu(x)) = step(x): a mask taken at the output of relu is the mask at its input.
+    for atom in {a for m in argument.terms for a, _ in m if a.kind == "apply" and a.name == "step"}:
+        assert atom.inner is not None
+        if atom.inner * _atom(atom) == argument:
+            return _atom(atom)
+    return _plain("step", argument)
+
+
+_RELATIONS: Mapping[str, Callable[[Poly], Poly]] = {
+    "exp": _exp,
+    "log": _log,
+    "sigmoid": _sigmoid,
+    "tanh": lambda z: _sigmoid(z.scaled(Fraction(2))).scaled(Fraction(2)) - ONE_POLY,
+    "erf": _odd("erf"),
+    "sign": _odd("sign"),
+    "abs": _abs,
+    "step": _step,
+    "relu": lambda z: ZERO_POLY if z.is_zero else z * _plain("step", z),
+}
+
+
+# ---------------------------------------------------------------- terms
+
+
+def normalise(term: Term) -> Poly:
+    """The normal form of a term.
+
+    Raises:
+        TooLargeError: it would have more than ``MAX_TERMS`` terms.
+        ZeroDivisionError: a denominator is zero.
+        ValueError: a fractional power of a negative number.
+    """
+    return _Normaliser().poly(contract(term))
+
+
+class _Normaliser:
+    def __init__(self) -> None:
+        self.known: dict[Term, Poly] = {}
+
+    def poly(self, term: Term) -> Poly:
+        found = self.known.get(term)
+        if found is None:
+            found = self.known[term] = self._poly(term)
+        return found
+
+    def _poly(self, term: Term) -> Poly:
+        if isinstance(term, Number):
+            return _constant(term.value)
+        if isinstance(term, Constant):
+            return _atom(Atom("constant", term.name))
+        if isinstance(term, Size):
+            return _atom(Atom("size", term.axis))
+        if isinstance(term, Entry):
+            return _atom(Atom("entry", term.tensor, indices=term.indices))
+        if isinstance(term, Delta):
+            return _atom(Atom("delta", "delta", indices=(term.left, term.right)))
+        if isinstance(term, Add):
+            terms: dict[Monomial, Fraction] = {}
+            for part in term.terms:
+                for m, c in self.poly(part).terms.items():
+                    terms[m] = terms.get(m, Fraction(0)) + c
+            return Poly(terms)
+        if isinstance(term, Mul):
+            result = ONE_POLY
+            for factor in term.factors:
+                result = result * self.poly(factor)
+            return result
+        if isinstance(term, Power):
+            return _raised(self.poly(term.base), term.exponent)
+        if isinstance(term, Sum):
+            return _summed(term.indices, self.poly(term.body))
+        if isinstance(term, Apply):
+            simpler = unfold(term)
+            if simpler is not term:
+                return self.poly(simpler)
+            return _applied(term.function, term.order, self.poly(term.argument))
+        if isinstance(term, Softmax):
+            other = fresh(term.index, indices_in(term))
+            moved = substitute(term.body, {term.index: other})
+            above = _exp(self.poly(term.body))
+            below = _summed((other,), _exp(self.poly(moved)))
+            return above * _raised(below, Fraction(-1))
+        if isinstance(term, LogSumExp):
+            return _log(_summed((term.index,), _exp(self.poly(term.body))))
+        raise TypeError(f"{type(term).__name__} has no normal form: a bug in backproof")
+
+
+def cleared(poly: Poly) -> tuple[Poly, tuple[Poly, ...]]:
+    """The polynomial times its denominators, and the denominators that are not known positive.
+
+    It is zero wherever the polynomial is, and elsewhere only where a denominator is zero.
+    """
+    assumed: list[Poly] = []
+    while True:
+        below: dict[Atom, Fraction] = {}
+        for monomial in poly.terms:
+            for atom, exponent in monomial:
+                if atom.kind == "poly" and exponent < 0:
+                    below[atom] = min(exponent, below.get(atom, Fraction(0)))
+        if not below:
+            return poly, tuple(assumed)
+        atom = min(below, key=lambda a: a.key)
+        assert atom.inner is not None
+        whole = below[atom].numerator // below[atom].denominator
+        result = ZERO_POLY
+        for monomial, coefficient in poly.terms.items():
+            exponents = dict(monomial)
+            left = exponents.pop(atom, Fraction(0)) - whole
+            rest, extra = _reduced(exponents)
+            turns = left.numerator // left.denominator
+            part = Poly({rest: coefficient * extra})
+            if left - turns:
+                part = part * _atom(atom, left - turns)
+            result = result + part * _raised(atom.inner, Fraction(turns))
+        poly = result
+        if not atom.inner.positive:
+            assumed.append(atom.inner)
+
+
+def denominators(poly: Poly) -> frozenset[Poly]:
+    """The sums of several terms that stand below the line, outside of other sums."""
+    return frozenset(
+        a.inner
+        for m in poly.terms
+        for a, e in m
+        if a.kind == "poly" and e < 0 and a.inner is not None
+    )
+
+
+def as_term(poly: Poly) -> Term:
+    """A term whose normal form is the polynomial; bound indices keep their canonical names."""
+
+    def on_atom(atom: Atom) -> Term:
+        if atom.kind == "entry":
+            return entry(atom.name, atom.indices)
+        if atom.kind == "delta":
+            return delta(*atom.indices)
+        if atom.kind == "size":
+            return size(atom.name)
+        if atom.kind == "constant":
+            return constant(atom.name)
+        if atom.kind == "radical":
+            return number(atom.order)
+        assert atom.inner is not None
+        inner = as_term(atom.inner)
+        if atom.kind == "sum":
+            return total(atom.indices, inner)
+        return apply(atom.name, inner, atom.order) if atom.kind == "apply" else inner
+
+    return add(
+        *(
+            mul(number(c), *(power(on_atom(a), e) for a, e in m))
+            for m, c in sorted(poly.terms.items(), key=lambda pair: _monomial_key(pair[0]))
+        )
+    )

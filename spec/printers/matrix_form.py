@@ -1,0 +1,85 @@
+"""Matrix notation: ``dW = dZ^T X``, ``A ⊙ (dA - sum_o(dA ⊙ A))``.
+
+    equation   = name '=' sum
+    sum        = ['-'] entrywise { ('+' | '-') entrywise }
+    entrywise  = product { ('⊙' | '/') product }          from left to right, entry by entry
+    product    = power { power }                          matrix product, or a scalar times
+    power      = atom [ '^' ( 'T' | exponent | '⊙' exponent ) ]
+    exponent   = whole number | '(' whole number '/' whole number ')'
+    atom       = number | 'pi' | name | '(' sum ')' | 'size' '(' axis ')'
+               | function { "'" } '(' sum ')'
+               | ( 'sum_' | 'softmax_' | 'logsumexp_' ) axis '(' sum ')' | 'sum' '(' sum ')'
+
+A tensor of rank 1 is a column in a product; ``^T`` makes it a row, so ``x^T y`` is a number and
+``a b^T`` a matrix. ``^⊙2`` is the power entry by entry, ``^2`` that of a number. ``sum`` without
+an axis is over all entries. In a sum, in an entrywise product and in the equation itself, an
+operand that lacks an axis of the others is constant along it, and axes are matched by their
+names: ``X W^T + b`` adds b[o] to each row of a matrix over (n, o), and to each column of one over
+(o, n).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from backproof.spec.printers.matrix_writer import MatrixWriter, NoMatrixForm, Quotient
+
+if TYPE_CHECKING:
+    from backproof.spec.layer import Equation
+
+
+class TextWriter(MatrixWriter):
+    """Matrix notation as plain text."""
+
+    def name(self, tensor: str) -> str:
+        return tensor
+
+    def integer(self, value: int) -> str:
+        return str(value)
+
+    def constant(self, name: str) -> str:
+        return name
+
+    def size(self, axis: str) -> str:
+        return f"size({axis})"
+
+    def bracketed(self, text: str) -> str:
+        return f"({text})"
+
+    def transposed(self, text: str) -> str:
+        return f"{text}^T"
+
+    def juxtaposed(self, texts: Sequence[str]) -> str:
+        return " ".join(texts)
+
+    def quotient(self, parts: Quotient) -> str:
+        entrywise = " ⊙ ".join(parts.arrays)
+        text = " ".join(filter(None, (*parts.scalars, entrywise))) or "1"
+        return " / ".join((text, *parts.divisors, *parts.scalar_divisors))
+
+    def summed(self, parts: Sequence[tuple[bool, str]]) -> str:
+        (minus, text), *rest = parts
+        written = f"-{text}" if minus else text
+        for minus, text in rest:
+            written += f" {'-' if minus else '+'} {text}"
+        return written
+
+    def raised(self, text: str, exponent: Fraction, *, entrywise: bool) -> str:
+        shown = str(exponent) if exponent.denominator == 1 else f"({exponent})"
+        return f"{text}^{'⊙' if entrywise else ''}{shown}"
+
+    def called(self, function: str, order: int, argument: str) -> str:
+        return f"{function}{chr(39) * order}({argument})"
+
+    def along(self, operator: str, axis: str, argument: str) -> str:
+        return f"{operator}_{axis}({argument})" if axis else f"{operator}({argument})"
+
+
+def matrix_equation(equation: Equation) -> str | None:
+    """The equation in matrix notation; None where no matrix form exists."""
+    try:
+        return f"{equation.name} = {TextWriter().equation_right(equation)}"
+    except NoMatrixForm:
+        return None

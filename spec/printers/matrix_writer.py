@@ -1,0 +1,360 @@
+"""Writing an arranged tree in a notation of matrices; a subclass says how each piece looks.
+
+What binds how tightly, where brackets stand, which factor is transposed and when no matrix form
+exists is decided here, once for all such notations.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from backproof.spec.printers import arrangement as tree
+from backproof.spec.terms import (
+    Add,
+    Apply,
+    Constant,
+    Index,
+    Mul,
+    Number,
+    Power,
+    Size,
+    Term,
+    power,
+)
+
+if TYPE_CHECKING:
+    from backproof.spec.layer import Equation
+
+# How tightly a piece holds together; an operand that holds less tightly needs brackets.
+SUM, ENTRYWISE, PRODUCT, POWER, ATOM = range(5)
+
+
+class NoMatrixForm(ValueError):
+    """A term that no expression of matrices, vectors and named axes gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A written expression.
+
+    Attributes:
+        text: without its sign.
+        level: how tightly the text holds together.
+        minus: whether it is to be negated.
+        transposes: how many transposes it shows.
+    """
+
+    text: str
+    level: int
+    minus: bool = False
+    transposes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Quotient:
+    """The parts of a product: scalars and arrays above the line, arrays and scalars below it."""
+
+    scalars: tuple[str, ...]
+    arrays: tuple[str, ...]
+    divisors: tuple[str, ...]
+    scalar_divisors: tuple[str, ...]
+
+
+class MatrixWriter(ABC):
+    """Writes trees. The abstract methods get finished, bracketed texts."""
+
+    @abstractmethod
+    def name(self, tensor: str) -> str:
+        """A tensor's name."""
+
+    @abstractmethod
+    def integer(self, value: int) -> str:
+        """A whole number, not negative."""
+
+    @abstractmethod
+    def constant(self, name: str) -> str:
+        """A named constant."""
+
+    @abstractmethod
+    def size(self, axis: str) -> str:
+        """The size of an axis."""
+
+    @abstractmethod
+    def bracketed(self, text: str) -> str:
+        """A text in brackets."""
+
+    @abstractmethod
+    def transposed(self, text: str) -> str:
+        """The transpose of a name or a bracketed text."""
+
+    @abstractmethod
+    def juxtaposed(self, texts: Sequence[str]) -> str:
+        """A matrix product."""
+
+    @abstractmethod
+    def quotient(self, parts: Quotient) -> str:
+        """A product entry by entry, with what it is divided by."""
+
+    @abstractmethod
+    def summed(self, parts: Sequence[tuple[bool, str]]) -> str:
+        """A sum; each part says whether it is subtracted."""
+
+    @abstractmethod
+    def raised(self, text: str, exponent: Fraction, *, entrywise: bool) -> str:
+        """A positive power."""
+
+    @abstractmethod
+    def called(self, function: str, order: int, argument: str) -> str:
+        """A function, or its derivative, of an argument that has no brackets yet."""
+
+    @abstractmethod
+    def along(self, operator: str, axis: str, argument: str) -> str:
+        """``sum``, ``softmax`` or ``logsumexp`` along an axis; "" for the axis means over all."""
+
+    # ------------------------------------------------------------ whole equations
+
+    def equation_right(self, equation: Equation) -> str:
+        """The right side of an equation.
+
+        Raises:
+            NoMatrixForm: there is none.
+        """
+        wanted = equation.target.indices
+        if len(set(wanted)) < len(wanted):
+            raise NoMatrixForm("the left side is a diagonal")
+        node = tree.arranged(equation.value, wanted)
+        if node.indices and len(node.indices) < len(wanted):
+            _distinct_axes(wanted)
+        order = tuple(i for i in wanted if i in node.indices)
+        return self.signed(self.piece(node, order))
+
+    def signed(self, piece: Piece) -> str:
+        """The text with its sign."""
+        return self.summed([(piece.minus, piece.text)]) if piece.minus else piece.text
+
+    def held(self, piece: Piece, level: int) -> str:
+        """The text, in brackets if it holds less tightly than the level asks."""
+        text = self.signed(piece)
+        return self.bracketed(text) if piece.minus or piece.level < level else text
+
+    # ------------------------------------------------------------ nodes
+
+    def piece(self, node: tree.Node, wanted: tuple[Index, ...]) -> Piece:
+        """A node with its dimensions in the wanted order.
+
+        Raises:
+            NoMatrixForm: there is no such expression.
+        """
+        if isinstance(node, (tree.Contracted, tree.Identity, tree.Spread)):
+            raise NoMatrixForm(f"{type(node).__name__} has no form in matrices")
+        if isinstance(node, tree.Leaf):
+            if node.indices == wanted:
+                return Piece(self.name(node.name), ATOM)
+            return self._transpose(Piece(self.name(node.name), ATOM), wanted)
+        if isinstance(node, tree.Value):
+            return self.scalar(node.term)
+        if isinstance(node, tree.Chain):
+            return self._chain(node, wanted)
+        if isinstance(node, tree.Outer):
+            left, right = (
+                (node.left, node.right)
+                if node.indices == wanted
+                else (
+                    node.right,
+                    node.left,
+                )
+            )
+            return self._product_of(
+                [self.piece(left, left.indices), self._row(self.piece(right, right.indices))]
+            )
+        inside = self._inside(node, wanted)
+        native = node.indices
+        if native == wanted or len(wanted) != 2:
+            return inside
+        outside = self._transpose(self._inside(node, native), wanted)
+        early = isinstance(node, (tree.Called, tree.SoftmaxAlong, tree.Raised))
+        better = outside.transposes < inside.transposes
+        return outside if better or (early and outside.transposes == inside.transposes) else inside
+
+    def _inside(self, node: tree.Node, wanted: tuple[Index, ...]) -> Piece:
+        if isinstance(node, (tree.Entrywise, tree.Scaled)):
+            return self._quotient(node, wanted)
+        if isinstance(node, tree.Plus):
+            return self._plus(node, wanted)
+        if isinstance(node, tree.Raised):
+            if node.exponent < 0:
+                return self._quotient(node, wanted)
+            return self._power(self.piece(node.argument, wanted), node.exponent, bool(wanted))
+        if isinstance(node, tree.Called):
+            inner = self.piece(node.argument, wanted)
+            text = self.called(node.function, node.order, self.signed(inner))
+            return Piece(text, ATOM, transposes=inner.transposes)
+        if isinstance(node, tree.SoftmaxAlong):
+            inner = self.piece(node.argument, wanted)
+            axis = _axis_of(node.along, node.indices)
+            text = self.along("softmax", axis, self.signed(inner))
+            return Piece(text, ATOM, transposes=inner.transposes)
+        if isinstance(node, (tree.Reduced, tree.LogSumExpOver)):
+            return self._reduced(node, wanted)
+        raise TypeError(f"{type(node).__name__} has no rule in matrix notation: a bug in backproof")
+
+    def _reduced(self, node: tree.Reduced | tree.LogSumExpOver, wanted: tuple[Index, ...]) -> Piece:
+        body = node.body if isinstance(node, tree.Reduced) else node.argument
+        over = node.over if isinstance(node, tree.Reduced) else (node.over,)
+        order = (
+            body.indices
+            if node.indices == wanted
+            else (*wanted, *(i for i in body.indices if i not in wanted))
+        )
+        inner = self.piece(body, order)
+        text = self.signed(inner)
+        operator = "sum" if isinstance(node, tree.Reduced) else "logsumexp"
+        if operator == "sum" and len(over) > 1 and len(over) == len(body.indices):
+            return Piece(self.along("sum", "", text), ATOM, transposes=inner.transposes)
+        left = list(body.indices)
+        for index in over:
+            text = self.along(operator, _axis_of(index, left), text)
+            left.remove(index)
+        return Piece(text, ATOM, transposes=inner.transposes)
+
+    def _plus(self, node: tree.Plus, wanted: tuple[Index, ...]) -> Piece:
+        if wanted and not any(set(p.indices) == set(wanted) for p in node.parts):
+            raise NoMatrixForm("no part of a sum has all of its axes")
+        pieces = [self._aligned(part, wanted) for part in node.parts]
+        texts = [
+            (p.minus, p.text if p.level > SUM or not p.minus else self.bracketed(p.text))
+            for p in pieces
+        ]
+        return Piece(self.summed(texts), SUM, transposes=sum(p.transposes for p in pieces))
+
+    def _aligned(self, node: tree.Node, wanted: tuple[Index, ...]) -> Piece:
+        """An operand that may lack some of the wanted indices: then axes say where it goes."""
+        order = tuple(i for i in wanted if i in node.indices)
+        if 0 < len(order) < len(wanted):
+            _distinct_axes(wanted)
+        return self.piece(node, order)
+
+    def _chain(self, node: tree.Chain, wanted: tuple[Index, ...]) -> Piece:
+        turned = node.path[-1] is not None if len(wanted) == 1 else node.indices != wanted
+        chain = node.reversed() if turned and wanted else node
+        pieces = []
+        for k, factor in enumerate(chain.factors):
+            piece = self.piece(factor, chain.pair(k))
+            pieces.append(self._row(piece) if k == 0 and chain.path[0] is None else piece)
+        return self._product_of(pieces)
+
+    def _product_of(self, pieces: Sequence[Piece]) -> Piece:
+        text = self.juxtaposed([self.held(p, POWER) for p in pieces])
+        return Piece(text, PRODUCT, transposes=sum(p.transposes for p in pieces))
+
+    def _row(self, piece: Piece) -> Piece:
+        text = self.transposed(self.held(piece, ATOM))
+        return Piece(text, POWER, transposes=piece.transposes + 1)
+
+    def _transpose(self, piece: Piece, wanted: tuple[Index, ...]) -> Piece:
+        if len(wanted) != 2:
+            raise NoMatrixForm("a transpose of more than two dimensions")
+        return self._row(piece)
+
+    def _power(self, base: Piece, exponent: Fraction, entrywise: bool) -> Piece:
+        if exponent == 1:
+            return base
+        text = self.raised(self.held(base, ATOM), exponent, entrywise=entrywise)
+        return Piece(text, POWER, transposes=base.transposes)
+
+    def _quotient(self, node: tree.Node, wanted: tuple[Index, ...]) -> Piece:
+        minus, above, below = False, [], []
+        if isinstance(node, tree.Scaled):
+            minus, above, below = self._coefficient(node.coefficient)
+            node = node.body
+        factors = node.factors if isinstance(node, tree.Entrywise) else (node,)
+        arrays: list[Piece] = []
+        divisors: list[Piece] = []
+        for factor in factors:
+            if isinstance(factor, tree.Raised) and factor.exponent < 0:
+                base = self._aligned(factor.argument, wanted)
+                divisor = self._power(base, -factor.exponent, bool(factor.indices))
+                (divisors if factor.indices else below).append(divisor)
+            else:
+                (arrays if factor.indices else above).append(self._aligned(factor, wanted))
+        # A lone scalar is not scaled by itself.
+        single = len(arrays) == 1 and not divisors and not above and not below
+        if single:
+            return replace(arrays[0], minus=arrays[0].minus != minus)
+        level = PRODUCT if len(arrays) <= 1 and not divisors and not below else ENTRYWISE
+        text = self.quotient(
+            Quotient(
+                tuple(self.held(p, POWER) for p in above),
+                tuple(self.held(p, PRODUCT) for p in arrays),
+                tuple(self.held(p, POWER) for p in divisors),
+                tuple(self.held(p, POWER) for p in below),
+            )
+        )
+        count = sum(p.transposes for p in (*above, *arrays, *divisors, *below))
+        return Piece(text, level, minus, count)
+
+    # ------------------------------------------------------------ scalars
+
+    def _coefficient(self, term: Term) -> tuple[bool, list[Piece], list[Piece]]:
+        value = Fraction(1)
+        above: list[Piece] = []
+        below: list[Piece] = []
+        for factor in term.factors if isinstance(term, Mul) else (term,):
+            if isinstance(factor, Number):
+                value *= factor.value
+            elif isinstance(factor, Power) and factor.exponent < 0:
+                below.append(self.scalar(power(factor.base, -factor.exponent)))
+            else:
+                above.append(self.scalar(factor))
+        if abs(value.numerator) != 1:
+            above.insert(0, Piece(self.integer(abs(value.numerator)), ATOM))
+        if value.denominator != 1:
+            below.insert(0, Piece(self.integer(value.denominator), ATOM))
+        return value < 0, above, below
+
+    def scalar(self, term: Term) -> Piece:
+        """A term made of numbers, constants and sizes."""
+        if isinstance(term, Constant):
+            return Piece(self.constant(term.name), ATOM)
+        if isinstance(term, Size):
+            return Piece(self.size(term.axis), ATOM)
+        if isinstance(term, Add):
+            pieces = [self.scalar(p) for p in term.terms]
+            return Piece(self.summed([(p.minus, p.text) for p in pieces]), SUM)
+        if isinstance(term, Power) and term.exponent > 0:
+            return self._power(self.scalar(term.base), term.exponent, entrywise=False)
+        if isinstance(term, (Number, Mul, Power)):
+            minus, above, below = self._coefficient(term)
+            if not below and len(above) <= 1:
+                return replace(
+                    above[0] if above else Piece(self.integer(int(_is_nonzero(term))), ATOM),
+                    minus=minus,
+                )
+            parts = Quotient(
+                tuple(self.held(p, POWER) for p in above),
+                (),
+                (),
+                tuple(self.held(p, POWER) for p in below),
+            )
+            return Piece(self.quotient(parts), ENTRYWISE if below else PRODUCT, minus)
+        assert not isinstance(term, Apply)
+        raise TypeError(f"{type(term).__name__} is no scalar: a bug in backproof")
+
+
+def _is_nonzero(term: Term) -> bool:
+    return not (isinstance(term, Number) and term.value == 0)
+
+
+def _distinct_axes(indices: Sequence[Index]) -> None:
+    if len({i.axis for i in indices}) < len(indices):
+        raise NoMatrixForm("an operand lacks an index, and two dimensions share its axis")
+
+
+def _axis_of(index: Index, indices: Sequence[Index]) -> str:
+    if sum(i.axis == index.axis for i in indices) != 1:
+        raise NoMatrixForm("two dimensions share the axis of an operator")
+    return index.axis

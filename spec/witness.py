@@ -1,0 +1,334 @@
+"""The smallest case for which the two sides of a claim differ, in exact arithmetic."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+from backproof.spec.claims import Claim
+from backproof.spec.functions import is_abstract
+from backproof.spec.numbers import Balls, Rationals
+from backproof.spec.pointwise import Evaluation, NoValueError, Numbers
+from backproof.spec.terms import Apply, Entry, walk
+
+Point = dict[tuple[str, tuple[int, ...]], Fraction]
+LARGEST_SIZE = 3
+
+
+@dataclass(frozen=True)
+class Witness:
+    """Sizes and inputs for which the sides differ.
+
+    Attributes:
+        sizes: of each axis.
+        inputs: nested lists of rationals, by name.
+        functions: what the abstract functions were taken to be, such as ``z^2``.
+        position: the entry at which the sides differ, counted from 0.
+        left: the left side there, exact or as an enclosure.
+        right: the right side there.
+        left_array: the whole left side, where it is rational.
+        right_array: the whole right side, where it is rational.
+    """
+
+    sizes: Mapping[str, int]
+    inputs: Mapping[str, Any]
+    functions: Mapping[str, str]
+    position: tuple[int, ...]
+    left: str
+    right: str
+    left_array: Any = None
+    right_array: Any = None
+
+
+def _polynomial(coefficients: tuple[int, ...], numbers: Numbers[Any]) -> Callable[[int, Any], Any]:
+    """The derivative of a given order of a polynomial, coefficients from the constant up."""
+
+    def value(order: int, z: Any) -> Any:
+        result = numbers.number(Fraction(0))
+        for power_, coefficient in enumerate(coefficients):
+            if power_ < order:
+                continue
+            factor = Fraction(coefficient)
+            for k in range(order):
+                factor *= power_ - k
+            term = numbers.mul(numbers.number(factor), numbers.power(z, Fraction(power_ - order)))
+            result = numbers.add(result, term)
+        return result
+
+    return value
+
+
+# What an abstract function may stand for.
+_STANDS = (("z^2", (0, 0, 1)), ("z^3", (0, 0, 0, 1)), ("z^2 + z", (0, 1, 1)))
+
+
+def find_witness(claim: Claim, seconds: float = 5.0) -> Witness | None:
+    """The first case that differs, sizes and then numbers from small to large; None if none did.
+
+    Deterministic, apart from the limit of time.
+    """
+    if claim.left is None or claim.right is None:
+        return None
+    return _Search(claim, time.monotonic() + seconds).run()
+
+
+class _Search:
+    def __init__(self, claim: Claim, until: float) -> None:
+        self.claim = claim
+        self.until = until
+        self.program = claim.derivation.program
+        self.given = self._needed()
+        self.axes = sorted(self._axes())
+        self.merged = dict((right, left) for left, right in claim.merged)
+
+    def _needed(self) -> dict[str, tuple[str, ...]]:
+        """The inputs and upstream gradients that the two sides depend on, with their axes."""
+        assert self.claim.left is not None
+        assert self.claim.right is not None
+        derivation = self.claim.derivation
+        found: dict[str, tuple[str, ...]] = {}
+        self.functions: set[str] = set()
+        pending = [self.claim.left, self.claim.right]
+        pending += [side for a in self.program.assumptions for side in (a.left, a.right)]
+        seen = set()
+        while pending:
+            for node in walk(pending.pop()):
+                if isinstance(node, Apply) and node.function in self._abstract():
+                    self.functions.add(node.function)
+                if isinstance(node, Entry) and node.tensor not in seen:
+                    seen.add(node.tensor)
+                    definition = derivation.definition(node.tensor)
+                    if definition is None:
+                        found[node.tensor] = tuple(i.axis for i in node.indices)
+                    else:
+                        pending.append(definition[1])
+        return found
+
+    def _abstract(self) -> set[str]:
+        names = set(self.program.functions)
+        assert self.claim.left is not None
+        assert self.claim.right is not None
+        for side in (self.claim.left, self.claim.right):
+            names |= {
+                n.function for n in walk(side) if isinstance(n, Apply) and is_abstract(n.function)
+            }
+        return names
+
+    def _axes(self) -> set[str]:
+        axes = set(self.program.axes)
+        axes |= {axis for axes_ in self.given.values() for axis in axes_}
+        return axes | {i.axis for i in self.claim.indices}
+
+    # -- candidates
+
+    def run(self) -> Witness | None:
+        for sizes in self._sizes():
+            for fill in _FILLS:
+                for stand in self._stands():
+                    if time.monotonic() > self.until:
+                        return None
+                    point = self._point(sizes, fill)
+                    position = self.differs(sizes, point, stand)
+                    if position is not None:
+                        return self._simplest(sizes, point, stand)
+        return None
+
+    def _sizes(self) -> Iterator[dict[str, int]]:
+        free = [a for a in self.axes if a not in self.merged]
+        every = sorted(
+            product(range(1, LARGEST_SIZE + 1), repeat=len(free))
+            if len(free) < 9
+            else [(k,) * len(free) for k in (1, 2)],
+            key=lambda s: (sum(s), max(s, default=0), s),
+        )
+        for sizes in every:
+            chosen = dict(zip(free, sizes, strict=True))
+            for axis in self.axes:
+                root = axis
+                while root in self.merged:
+                    root = self.merged[root]
+                chosen[axis] = chosen[root]
+            yield chosen
+
+    def _stands(self) -> Iterator[dict[str, tuple[str, tuple[int, ...]]]]:
+        names = sorted(self.functions)
+        for shift in range(len(_STANDS) if names else 1):
+            yield {f: _STANDS[(k + shift) % len(_STANDS)] for k, f in enumerate(names)}
+
+    def _point(
+        self, sizes: Mapping[str, int], fill: Callable[[str, int, tuple[int, ...], int], Fraction]
+    ) -> Point:
+        point: Point = {}
+        for number_, (name, axes) in enumerate(sorted(self.given.items())):
+            shape = [sizes[a] for a in axes]
+            for k, position in enumerate(product(*map(range, shape))):
+                point[name, position] = fill(name, number_, position, k)
+        return point
+
+    # -- evaluation
+
+    def differs(
+        self, sizes: Mapping[str, int], point: Point, stand: Mapping[str, Any]
+    ) -> tuple[int, ...] | None:
+        """The first position at which the sides surely differ at a point."""
+        for numbers in (Rationals(), Balls()):
+            try:
+                left, right = self._sides(sizes, point, stand, numbers)
+            except NoValueError:
+                continue
+            for position, value in left.items():
+                if isinstance(numbers, Rationals):
+                    if value != right[position]:
+                        return position
+                elif not (value - right[position]).contains(0):
+                    return position
+            return None
+        return None
+
+    def _sides(
+        self,
+        sizes: Mapping[str, int],
+        point: Point,
+        stand: Mapping[str, tuple[str, tuple[int, ...]]],
+        numbers: Numbers[Any],
+    ) -> tuple[dict[tuple[int, ...], Any], dict[tuple[int, ...], Any]]:
+        assert self.claim.left is not None
+        assert self.claim.right is not None
+        functions = {f: _polynomial(c, numbers) for f, (_, c) in stand.items()}
+        precision = _Precision(numbers)
+        with precision:
+            evaluation: Evaluation[Any] = Evaluation(
+                self.claim.derivation,
+                numbers,
+                sizes,
+                lambda name, position: numbers.number(point[name, position]),
+                functions,
+            )
+            for assumption in self.program.assumptions:
+                if not self._holds(assumption, evaluation, sizes, numbers):
+                    raise NoValueError("an assumption does not hold here")
+            sides: tuple[dict[tuple[int, ...], Any], dict[tuple[int, ...], Any]] = ({}, {})
+            ranges = [range(sizes[i.axis]) for i in self.claim.indices]
+            for position in product(*ranges):
+                at = dict(zip(self.claim.indices, position, strict=True))
+                sides[0][position] = evaluation.term(self.claim.left, at)
+                sides[1][position] = evaluation.term(self.claim.right, at)
+        return sides
+
+    def _holds(
+        self, assumption: Any, evaluation: Evaluation[Any], sizes: Mapping[str, int], numbers: Any
+    ) -> bool:
+        free = sorted(assumption.left.free | assumption.right.free)
+        for position in product(*(range(sizes[i.axis]) for i in free)):
+            at = dict(zip(free, position, strict=True))
+            difference = numbers.add(
+                evaluation.term(assumption.left, at),
+                numbers.mul(numbers.number(Fraction(-1)), evaluation.term(assumption.right, at)),
+            )
+            if difference != 0:
+                return False
+        return True
+
+    # -- presentation
+
+    def _simplest(
+        self, sizes: Mapping[str, int], point: Point, stand: Mapping[str, Any]
+    ) -> Witness:
+        """Replace numbers by 0 or 1 wherever the sides still differ."""
+        for key in sorted(point):
+            for value in (Fraction(0), Fraction(1)):
+                if point[key] == value:
+                    break
+                simpler = {**point, key: value}
+                if self.differs(sizes, simpler, stand) is not None:
+                    point = simpler
+                    break
+        position = self.differs(sizes, point, stand)
+        assert position is not None
+        try:
+            left, right = self._sides(sizes, point, stand, Rationals())
+            shown = [_exact(left[position]), _exact(right[position])]
+            shape = [sizes[i.axis] for i in self.claim.indices]
+            arrays = [_nested(shape, side) for side in (left, right)]
+        except NoValueError:
+            left, right = self._sides(sizes, point, stand, Balls())
+            shown = [left[position].str(12, radius=False), right[position].str(12, radius=False)]
+            arrays = [None, None]
+        inputs = {
+            name: _nested(
+                [sizes[a] for a in axes],
+                {p: v for (n, p), v in point.items() if n == name},
+            )
+            for name, axes in sorted(self.given.items())
+        }
+        functions = {f: f"{f}(z) = {text}" for f, (text, _) in stand.items()}
+        used = {a: s for a, s in sizes.items() if a in self._axes()}
+        return Witness(used, inputs, functions, position, *shown, *arrays)
+
+
+class _Precision:
+    """The precision of ball arithmetic while an evaluation runs."""
+
+    def __init__(self, numbers: Any) -> None:
+        self.bits = numbers.bits if isinstance(numbers, Balls) else None
+
+    def __enter__(self) -> None:
+        if self.bits is not None:
+            import flint
+
+            self.before = flint.ctx.prec
+            flint.ctx.prec = self.bits
+
+    def __exit__(self, *_: object) -> None:
+        if self.bits is not None:
+            import flint
+
+            flint.ctx.prec = self.before
+
+
+def _exact(value: Fraction) -> str:
+    return str(value)
+
+
+def _nested(shape: list[int], values: Mapping[tuple[int, ...], Any]) -> Any:
+    def on(prefix: tuple[int, ...], rest: list[int]) -> Any:
+        if not rest:
+            return values[prefix]
+        return [on((*prefix, k), rest[1:]) for k in range(rest[0])]
+
+    return on((), shape)
+
+
+# ---------------------------------------------------------------- numbers to try
+
+
+def _counting(name: str, number_: int, position: tuple[int, ...], k: int) -> Fraction:
+    return Fraction(1 + (k + number_) % 4)
+
+
+def _signed(name: str, number_: int, position: tuple[int, ...], k: int) -> Fraction:
+    return Fraction((-2, 3, 1, -1, 2, -3)[(5 * k + 3 * number_ + sum(position)) % 6])
+
+
+def _probability(name: str, number_: int, position: tuple[int, ...], k: int) -> Fraction:
+    return Fraction(1 + (2 * k + number_) % 5, 7)
+
+
+def _one_hot(name: str, number_: int, position: tuple[int, ...], k: int) -> Fraction:
+    """Rows that sum to one, whichever axis is last."""
+    if name.lower().startswith(("y", "t", "p")):
+        return Fraction(int(position[-1] == 0)) if position else Fraction(1)
+    return _counting(name, number_, position, k)
+
+
+def _one_hot_columns(name: str, number_: int, position: tuple[int, ...], k: int) -> Fraction:
+    if name.lower().startswith(("y", "t", "p")):
+        return Fraction(int(position[0] == 0)) if position else Fraction(1)
+    return _signed(name, number_, position, k)
+
+
+_FILLS = (_counting, _signed, _probability, _one_hot, _one_hot_columns)
