@@ -121,6 +121,14 @@ class Derivation:
         return None
 
 
+def with_upstream(derivation: Derivation, tensor: str) -> Derivation:
+    """The derivation with the gradient of an intermediate given in place of derived."""
+    gradients = dict(derivation.gradients)
+    target = gradients[tensor].target
+    gradients[tensor] = Gradient(tensor, target, target, (Step(Rule.UPSTREAM, target, target),))
+    return Derivation(derivation.program, gradients)
+
+
 def gradient_name(tensor: str) -> str:
     """The name of the gradient with respect to a tensor."""
     return f"d{tensor}"

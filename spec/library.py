@@ -133,6 +133,15 @@ def dense(*, layout: str | None = None, activation: str | None = None, scale: st
     )
 
 
+def affine(*, layout: str | None = None, scale: str = "sum") -> Spec:
+    """The dense layer up to its pre-activation Z, whose upstream gradient is dZ."""
+    found = _dense_entry(layout)
+    program = Spec(found.text, source_name=found.file).program
+    statements = [(s.target, s.value) for s in program.statements if s.target.tensor == "Z"]
+    text = program_text(_roles(program.axes), statements)
+    return Spec(text, name="dense", layout=found.layout, scale=scale, source_name=found.file)
+
+
 def dense_l(*, layout: str | None = None, activation: str | None = None) -> Spec:
     """The dense layer number l of a network, l a symbol: A{l-1} in, A{l} out."""
     found = _dense_entry(layout)

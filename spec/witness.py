@@ -83,7 +83,7 @@ class _Search:
         self.program = claim.derivation.program
         self.given = self._needed()
         self.axes = sorted(self._axes())
-        self.merged = dict((right, left) for left, right in claim.merged)
+        self.merged = {right: left for left, right in claim.merged}
 
     def _needed(self) -> dict[str, tuple[str, ...]]:
         """The inputs and upstream gradients that the two sides depend on, with their axes."""

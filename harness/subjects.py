@@ -1,0 +1,125 @@
+"""A subject: something that computes a layer's outputs and gradients, called by tensor names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from backproof.spec.layer import Spec
+
+Arrays = Mapping[str, np.ndarray[Any, Any]]
+
+
+class Session(Protocol):
+    """One instance of a subject, which may be run several times with any batch size."""
+
+    def run(self, inputs: Arrays) -> dict[str, Any]:
+        """Compute everything the subject shows.
+
+        Args:
+            inputs: the spec's inputs and the upstream gradient, by their names in the spec, in
+                the spec's shapes. The arrays are the session's own to pass on, not to copy.
+
+        Returns:
+            what the subject returned or stored, by name in the spec, as it is: nothing converted,
+            except that a bias and its gradient have the spec's shape if they have its entries.
+
+        Raises:
+            SubjectError: the subject's own code raised; what was computed before is kept.
+        """
+
+
+class SubjectError(Exception):
+    """A subject's own code raised.
+
+    Attributes:
+        error: the exception.
+        stage: ``construct``, ``forward`` or ``backward``.
+        file: of the subject's innermost own line, with ``line`` and ``text``.
+        partial: what was computed before, by name in the spec.
+    """
+
+    def __init__(
+        self,
+        error: BaseException,
+        stage: str,
+        file: str | None = None,
+        line: int | None = None,
+        text: str = "",
+        partial: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(f"{type(error).__name__} in {stage}: {error}")
+        self.error = error
+        self.stage = stage
+        self.file = file
+        self.line = line
+        self.text = text
+        self.partial = dict(partial or {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A layer under test.
+
+    Attributes:
+        label: what reports call it, such as ``layers.py:Dense``.
+        spec: what it should compute.
+        upstream: the tensor whose gradient it is given: the output's, or an intermediate's.
+        provides: the tensors and gradients that it shows, such as ``("Z", "dW", "db", "dX")``.
+        open: makes a fresh session.
+        names: how its own code calls each tensor, such as ``{"X": "self.a", "dW": "self.dw"}``.
+        lines: where its own code computes each quantity: file, line, and the statement's text.
+        facts: sentences on what was inferred and what was taken for what.
+        file: its source file, if there is one.
+        accumulate: the format that it declares to accumulate in, if not that of its inputs.
+    """
+
+    label: str
+    spec: Spec
+    upstream: str
+    provides: tuple[str, ...]
+    open: Callable[[], Session]
+    names: Mapping[str, str] = field(default_factory=dict)
+    lines: Mapping[str, tuple[str, int, str]] = field(default_factory=dict)
+    facts: tuple[str, ...] = ()
+    file: str | None = None
+    accumulate: str | None = None
+
+
+@dataclass(frozen=True)
+class _Mark:
+    spec: Spec
+    accumulate: str | None
+
+
+MARK = "__backproof_subject__"
+
+
+def subject(
+    function: Callable[..., Any] | None = None,
+    *,
+    spec: Spec | str,
+    accumulate: str | None = None,
+) -> Any:
+    """Mark a function of named arrays as a subject.
+
+    The function takes the spec's inputs and the upstream gradients (``dA``) as keyword arguments
+    and returns a dict of arrays by name (``Z``, ``A``, ``dZ``, ``dW``, ``db``, ``dX``; any part
+    of them).
+
+    Args:
+        function: the function, when used without brackets.
+        spec: what it should compute: a ``Spec`` or equations.
+        accumulate: the format it accumulates in, such as ``"float32"``, if narrower than its
+            inputs.
+    """
+    stated = spec if isinstance(spec, Spec) else Spec(spec)
+
+    def mark(f: Callable[..., Any]) -> Callable[..., Any]:
+        setattr(f, MARK, _Mark(stated, accumulate))
+        return f
+
+    return mark if function is None else mark(function)

@@ -1,0 +1,2 @@
+def jax_assignment(e): return ""
+def jax_program(e): return ""
