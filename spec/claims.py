@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from backproof.spec.compose import renamed
+from backproof.spec.compose import on_axes, renamed
 from backproof.spec.derive import Derivation
 from backproof.spec.elaborate import Lowering
 from backproof.spec.errors import SpecError, suggestion
@@ -312,8 +312,11 @@ def _typed(source: Source, derivation: Derivation, merging: _Merging, trouble: s
     shapes = (_shape(left.indices), _shape(right.indices))
     left, right = _same_shape(left, right, merging)
     pairs = tuple(merging.pairs)
+    one = {right_axis: left_axis for left_axis, right_axis in pairs}
+    terms = [on_axes(side.term, one) for side in (left, right)]
+    indices = tuple(Index(i.name, merging.root(i.axis)) for i in left.indices)
     return _lettered(
-        Claim(source.text, left.term, right.term, left.indices, derivation, trouble, pairs, shapes)
+        Claim(source.text, terms[0], terms[1], indices, derivation, trouble, pairs, shapes)
     )
 
 
@@ -379,10 +382,7 @@ def _read_bare_matrix(source: Source) -> Claim:
     left, right = _same_shape(left, right, merging)
     names = {axis: merging.root(axis) for axes in tensors.values() for axis in axes}
 
-    def on_axes(term: Term) -> Term:
-        return renamed(term, {}, names)
-
-    terms = [on_axes(left.term), on_axes(right.term)]
+    terms = [renamed(side.term, {}, names) for side in (left, right)]
     described = {
         name: Tensor(name, tuple(Index(f"_{k}", names[a]) for k, a in enumerate(axes)))
         for name, axes in tensors.items()

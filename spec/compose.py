@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from backproof.spec.printers.index import index_equation
 from backproof.spec.program import Program
@@ -31,11 +31,19 @@ def renamed(term: Term, tensors: Mapping[str, str], letters: Mapping[str, str]) 
     def index(old: Index) -> Index:
         return Index(letters.get(old.name, old.name), letters.get(old.axis, old.axis))
 
+    return _with_indices(term, index, tensors)
+
+
+def _with_indices(
+    term: Term, index: Callable[[Index], Index], tensors: Mapping[str, str] | None = None
+) -> Term:
+    names = tensors or {}
+
     def on(node: Term) -> Term:
         if isinstance(node, Entry):
-            return entry(tensors.get(node.tensor, node.tensor), map(index, node.indices))
+            return entry(names.get(node.tensor, node.tensor), map(index, node.indices))
         if isinstance(node, Size):
-            return size(letters.get(node.axis, node.axis))
+            return size(index(Index(node.axis, node.axis)).axis)
         if isinstance(node, Delta):
             return delta(index(node.left), index(node.right))
         if isinstance(node, Sum):
@@ -47,6 +55,20 @@ def renamed(term: Term, tensors: Mapping[str, str], letters: Mapping[str, str]) 
         return rebuild(node, on)
 
     return on(term)
+
+
+def on_axes(term: Term, axes: Mapping[str, str]) -> Term:
+    """A term over other axes; the letters of its indices stay."""
+    if not axes:
+        return term
+
+    def index(old: Index) -> Index:
+        axis = old.axis
+        while axis in axes:
+            axis = axes[axis]
+        return Index(old.name, axis)
+
+    return _with_indices(term, index)
 
 
 def reordered(term: Term, tensor: str, order: Sequence[int]) -> Term:

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
 from backproof.spec.derive import Derivation
 from backproof.spec.terms import Entry, Index, Term, fresh, indices_in, rebuild, substitute
 
 
-def expand(derivation: Derivation, term: Term, keep: Container[str] = ()) -> Term:
+def expand(
+    derivation: Derivation,
+    term: Term,
+    keep: Container[str] = (),
+    given: Mapping[str, tuple[Entry, Term]] | None = None,
+) -> Term:
     """The term with every defined tensor and derived gradient replaced, down to what is given.
 
     Args:
         derivation: what defines the names.
         term: the term.
         keep: names that stay.
+        given: what to put for inputs, each as an entry and the value that it has there.
     """
     memo: dict[Term, Term] = {}
+    special = given or {}
 
     def on(node: Term) -> Term:
         if node in memo:
             return memo[node]
         result = rebuild(node, on)
         if isinstance(node, Entry) and node.tensor not in keep:
-            found = derivation.definition(node.tensor)
+            found = special.get(node.tensor) or derivation.definition(node.tensor)
             if found is not None:
                 target, value = found
                 result = _instantiate(target.indices, on(value), node.indices)

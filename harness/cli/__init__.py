@@ -1,1 +1,1 @@
-"""The command line: one module a command."""
+"""The command line: one module a command, with the options and the output they share."""

@@ -16,7 +16,7 @@ from backproof.spec.printers.matrix_writer import (
     PRODUCT,
     SUM,
     MatrixWriter,
-    NoMatrixForm,
+    NoMatrixFormError,
     Piece,
 )
 from backproof.spec.program import Program
@@ -129,7 +129,7 @@ class DisplayWriter(MatrixWriter):
         """The equation in the form of matrices, or by entries where there is none."""
         try:
             return self.equals(self.name(equation.name), self.equation_right(equation))
-        except NoMatrixForm:
+        except NoMatrixFormError:
             return self.index_equation(equation.target, equation.value)
 
     def index_equation(self, left: Term, right: Term) -> str:
@@ -200,11 +200,11 @@ class DisplayWriter(MatrixWriter):
 
     @write.register
     def _(self, term: Softmax) -> Piece:
-        return Piece(self.along("softmax", term.index.name, self.index_term(term.body)), ATOM)
+        return Piece(self.along("softmax", [term.index.name], self.index_term(term.body)), ATOM)
 
     @write.register
     def _(self, term: LogSumExp) -> Piece:
-        return Piece(self.along("logsumexp", term.index.name, self.index_term(term.body)), ATOM)
+        return Piece(self.along("logsumexp", [term.index.name], self.index_term(term.body)), ATOM)
 
     def _fraction(self, minus: bool, above: Sequence[Piece], below: Sequence[Piece]) -> Piece:
         if not below:

@@ -57,14 +57,17 @@ class _Writer:
         """A form over the wanted indices; where it lacks some, broadcasting makes up for them."""
         if isinstance(form, plan.Scalar):
             return index_form(form.term), _level(form.term)
+        if isinstance(form, plan.Einsum) and not form.operands:
+            return index_form(form.coefficient), _level(form.coefficient)
         own = form.indices
         kept = tuple(i for i in wanted if i in own)
         if isinstance(form, plan.Einsum):
             # An index that no operand has is left to broadcasting.
             present = {i for o in form.operands for i in o.indices}
             kept = tuple(i for i in wanted if i in present)
-            text, level = self._einsum(form, kept)
-        elif kept != own and isinstance(form, (plan.Named, plan.Identity, plan.LogSumExpOver)):
+            text, level = self._broadcast(*self._einsum(form, kept), kept, wanted)
+            return self._scaled(form.coefficient, text, level)
+        if kept != own and isinstance(form, (plan.Named, plan.Identity, plan.LogSumExpOver)):
             inner, _ = self.write(form, own)
             text, level = self._call(self.subscripts(own), kept, inner), ATOM
         else:
@@ -121,8 +124,6 @@ class _Writer:
         return f"{self.held(base, kept, ATOM)}**{shown}"
 
     def _einsum(self, form: plan.Einsum, kept: tuple[Index, ...]) -> tuple[str, int]:
-        if not form.operands:
-            return index_form(form.coefficient), _level(form.coefficient)
         alone = form.operands[0]
         if len(form.operands) == 1 and not form.summed and alone.indices == kept:
             text, level = self.write(alone, kept)
@@ -130,7 +131,7 @@ class _Writer:
             subscripts = ",".join(self.subscripts(o.indices) for o in form.operands)
             operands = (self.write(o, o.indices)[0] for o in form.operands)
             text, level = self._call(subscripts, kept, ", ".join(operands)), ATOM
-        return self._scaled(form.coefficient, text, level)
+        return text, level
 
     def _call(self, subscripts: str, kept: tuple[Index, ...], operands: str) -> str:
         return f"einsum('{subscripts}->{self.subscripts(kept)}', {operands})"

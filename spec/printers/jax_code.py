@@ -1,2 +1,29 @@
-def jax_assignment(e): return ""
-def jax_program(e): return ""
+"""Code for JAX."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backproof.spec.printers.jax_dialect import JAX
+from backproof.spec.printers.program_code import assignment, program
+
+if TYPE_CHECKING:
+    from backproof.spec.layer import Equation, Spec
+
+
+def jax_assignment(equation: Equation) -> str:
+    """An equation as an assignment, such as ``dW = dZ.T @ X``.
+
+    Raises:
+        SpecError: the equation needs a size that is in no shape.
+    """
+    return assignment(equation, JAX)
+
+
+def jax_program(spec: Spec) -> str:
+    """A module with ``forward`` and ``backward`` that runs as printed; see ``program``.
+
+    Raises:
+        SpecError: an equation needs a size that is in no shape.
+    """
+    return program(spec, JAX)

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 _FUNCTIONS = {"exp", "log", "tanh"}
 _GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
-    "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+    {"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"}
+    | {"lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi"}
+    | {"omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi"}
+    | {"Psi", "Omega"}
 )
 _LAYER_END = "]}"
 
@@ -113,9 +115,9 @@ class LatexWriter(DisplayWriter):
             return f"{_index(function)}{primes}{self.bracketed(argument)}"
         return rf"\operatorname{{{_escaped(function)}}}{primes}{self.bracketed(argument)}"
 
-    def along(self, operator: str, axis: str, argument: str) -> str:
-        below = f"_{{{_index(axis)}}}" if axis else ""
-        return rf"\operatorname{{{operator}}}{below}{self.bracketed(argument)}"
+    def along(self, operator: str, axes: Sequence[str], argument: str) -> str:
+        below = ",".join(map(_index, axes))
+        return rf"\operatorname{{{operator}}}_{{{below}}}{self.bracketed(argument)}"
 
     def entry(self, tensor: str, indices: Sequence[str]) -> str:
         name = self.name(tensor)

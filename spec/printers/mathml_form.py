@@ -91,10 +91,8 @@ class MathmlWriter(DisplayWriter):
             name = _element("msup", name, _operator("′" * order))
         return _row(name, _operator("\u2061"), self.bracketed(argument))
 
-    def along(self, operator: str, axis: str, argument: str) -> str:
-        name = _identifier(operator)
-        if axis:
-            name = _element("msub", name, _index(axis))
+    def along(self, operator: str, axes: Sequence[str], argument: str) -> str:
+        name = _element("msub", _identifier(operator), _indices(axes))
         return _row(name, _operator("\u2061"), self.bracketed(argument))
 
     def entry(self, tensor: str, indices: Sequence[str]) -> str:

@@ -4,18 +4,18 @@
     sum        = ['-'] entrywise { ('+' | '-') entrywise }
     entrywise  = product { ('⊙' | '/') product }          from left to right, entry by entry
     product    = power { power }                          matrix product, or a scalar times
-    power      = atom [ '^' ( 'T' | exponent | '⊙' exponent ) ]
-    exponent   = whole number | '(' whole number '/' whole number ')'
+    power      = atom [ '^' ( 'T' | exponent ) ]
+    exponent   = number | '(' number '/' number ')'
     atom       = number | 'pi' | name | '(' sum ')' | 'size' '(' axis ')'
                | function { "'" } '(' sum ')'
-               | ( 'sum_' | 'softmax_' | 'logsumexp_' ) axis '(' sum ')' | 'sum' '(' sum ')'
+               | ( 'sum_' | 'softmax_' | 'logsumexp_' ) axis '(' sum ')'
 
-A tensor of rank 1 is a column in a product; ``^T`` makes it a row, so ``x^T y`` is a number and
-``a b^T`` a matrix. ``^⊙2`` is the power entry by entry, ``^2`` that of a number. ``sum`` without
-an axis is over all entries. In a sum, in an entrywise product and in the equation itself, an
-operand that lacks an axis of the others is constant along it, and axes are matched by their
-names: ``X W^T + b`` adds b[o] to each row of a matrix over (n, o), and to each column of one over
-(o, n).
+Numbers are whole and not negative. A tensor of rank 1 is a column in a product; ``^T`` makes it a
+row, so ``x^T y`` is a number and ``a b^T`` a matrix. Functions, ``/`` and powers work entry by
+entry. In a sum, in an entrywise product and in the equation itself, an operand that lacks an axis
+of the others is constant along it, and axes are matched by their names: ``X W^T + b`` adds b[o]
+to each row of a matrix over (n, o), and to each column of one over (o, n).
+``backproof.spec.matrix_notation`` reads it back.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from backproof.spec.printers.matrix_writer import MatrixWriter, NoMatrixForm, Quotient
+from backproof.spec.printers.matrix_writer import MatrixWriter, NoMatrixFormError, Quotient
 
 if TYPE_CHECKING:
     from backproof.spec.layer import Equation
@@ -68,18 +68,20 @@ class TextWriter(MatrixWriter):
 
     def raised(self, text: str, exponent: Fraction, *, entrywise: bool) -> str:
         shown = str(exponent) if exponent.denominator == 1 else f"({exponent})"
-        return f"{text}^{'⊙' if entrywise else ''}{shown}"
+        return f"{text}^{shown}"
 
     def called(self, function: str, order: int, argument: str) -> str:
         return f"{function}{chr(39) * order}({argument})"
 
-    def along(self, operator: str, axis: str, argument: str) -> str:
-        return f"{operator}_{axis}({argument})" if axis else f"{operator}({argument})"
+    def along(self, operator: str, axes: Sequence[str], argument: str) -> str:
+        for axis in reversed(axes):
+            argument = f"{operator}_{axis}({argument})"
+        return argument
 
 
 def matrix_equation(equation: Equation) -> str | None:
     """The equation in matrix notation; None where no matrix form exists."""
     try:
         return f"{equation.name} = {TextWriter().equation_right(equation)}"
-    except NoMatrixForm:
+    except NoMatrixFormError:
         return None

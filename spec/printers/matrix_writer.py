@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 SUM, ENTRYWISE, PRODUCT, POWER, ATOM = range(5)
 
 
-class NoMatrixForm(ValueError):
+class NoMatrixFormError(ValueError):
     """A term that no expression of matrices, vectors and named axes gives."""
 
 
@@ -112,8 +112,8 @@ class MatrixWriter(ABC):
         """A function, or its derivative, of an argument that has no brackets yet."""
 
     @abstractmethod
-    def along(self, operator: str, axis: str, argument: str) -> str:
-        """``sum``, ``softmax`` or ``logsumexp`` along an axis; "" for the axis means over all."""
+    def along(self, operator: str, axes: Sequence[str], argument: str) -> str:
+        """``sum``, ``softmax`` or ``logsumexp`` along axes."""
 
     # ------------------------------------------------------------ whole equations
 
@@ -121,11 +121,11 @@ class MatrixWriter(ABC):
         """The right side of an equation.
 
         Raises:
-            NoMatrixForm: there is none.
+            NoMatrixFormError: there is none.
         """
         wanted = equation.target.indices
         if len(set(wanted)) < len(wanted):
-            raise NoMatrixForm("the left side is a diagonal")
+            raise NoMatrixFormError("the left side is a diagonal")
         node = tree.arranged(equation.value, wanted)
         if node.indices and len(node.indices) < len(wanted):
             _distinct_axes(wanted)
@@ -147,10 +147,10 @@ class MatrixWriter(ABC):
         """A node with its dimensions in the wanted order.
 
         Raises:
-            NoMatrixForm: there is no such expression.
+            NoMatrixFormError: there is no such expression.
         """
         if isinstance(node, (tree.Contracted, tree.Identity, tree.Spread)):
-            raise NoMatrixForm(f"{type(node).__name__} has no form in matrices")
+            raise NoMatrixFormError(f"{type(node).__name__} has no form in matrices")
         if isinstance(node, tree.Leaf):
             if node.indices == wanted:
                 return Piece(self.name(node.name), ATOM)
@@ -196,7 +196,7 @@ class MatrixWriter(ABC):
         if isinstance(node, tree.SoftmaxAlong):
             inner = self.piece(node.argument, wanted)
             axis = _axis_of(node.along, node.indices)
-            text = self.along("softmax", axis, self.signed(inner))
+            text = self.along("softmax", [axis], self.signed(inner))
             return Piece(text, ATOM, transposes=inner.transposes)
         if isinstance(node, (tree.Reduced, tree.LogSumExpOver)):
             return self._reduced(node, wanted)
@@ -211,19 +211,14 @@ class MatrixWriter(ABC):
             else (*wanted, *(i for i in body.indices if i not in wanted))
         )
         inner = self.piece(body, order)
-        text = self.signed(inner)
         operator = "sum" if isinstance(node, tree.Reduced) else "logsumexp"
-        if operator == "sum" and len(over) > 1 and len(over) == len(body.indices):
-            return Piece(self.along("sum", "", text), ATOM, transposes=inner.transposes)
-        left = list(body.indices)
-        for index in over:
-            text = self.along(operator, _axis_of(index, left), text)
-            left.remove(index)
+        axes = [_axis_of(i, body.indices) for i in over]
+        text = self.along(operator, axes, self.signed(inner))
         return Piece(text, ATOM, transposes=inner.transposes)
 
     def _plus(self, node: tree.Plus, wanted: tuple[Index, ...]) -> Piece:
         if wanted and not any(set(p.indices) == set(wanted) for p in node.parts):
-            raise NoMatrixForm("no part of a sum has all of its axes")
+            raise NoMatrixFormError("no part of a sum has all of its axes")
         pieces = [self._aligned(part, wanted) for part in node.parts]
         texts = [
             (p.minus, p.text if p.level > SUM or not p.minus else self.bracketed(p.text))
@@ -257,7 +252,7 @@ class MatrixWriter(ABC):
 
     def _transpose(self, piece: Piece, wanted: tuple[Index, ...]) -> Piece:
         if len(wanted) != 2:
-            raise NoMatrixForm("a transpose of more than two dimensions")
+            raise NoMatrixFormError("a transpose of more than two dimensions")
         return self._row(piece)
 
     def _power(self, base: Piece, exponent: Fraction, entrywise: bool) -> Piece:
@@ -267,7 +262,9 @@ class MatrixWriter(ABC):
         return Piece(text, POWER, transposes=base.transposes)
 
     def _quotient(self, node: tree.Node, wanted: tuple[Index, ...]) -> Piece:
-        minus, above, below = False, [], []
+        minus = False
+        above: list[Piece] = []
+        below: list[Piece] = []
         if isinstance(node, tree.Scaled):
             minus, above, below = self._coefficient(node.coefficient)
             node = node.body
@@ -351,10 +348,10 @@ def _is_nonzero(term: Term) -> bool:
 
 def _distinct_axes(indices: Sequence[Index]) -> None:
     if len({i.axis for i in indices}) < len(indices):
-        raise NoMatrixForm("an operand lacks an index, and two dimensions share its axis")
+        raise NoMatrixFormError("an operand lacks an index, and two dimensions share its axis")
 
 
 def _axis_of(index: Index, indices: Sequence[Index]) -> str:
     if sum(i.axis == index.axis for i in indices) != 1:
-        raise NoMatrixForm("two dimensions share the axis of an operator")
+        raise NoMatrixFormError("two dimensions share the axis of an operator")
     return index.axis

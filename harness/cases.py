@@ -1,0 +1,252 @@
+"""Cases: the sizes, formats and numbers that a layer is run at; public Hypothesis strategies.
+
+Every number is exactly representable in the case's format, so that what a layer is given is what
+the reference is computed from. The first alternative of each strategy is the simplest one, which
+is where a failure shrinks to: small sizes, small whole numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from backproof.spec.derive import Derivation
+from backproof.spec.terms import Apply, LogSumExp, Power, walk
+
+FloatArray = NDArray[np.float64]
+
+FORMATS = ("float64", "float32", "float16")
+SMALLEST_SIZES = (1, 4)
+LARGEST_SIZE = 160
+# Entries up to which a case's numbers are drawn one by one, so that each can shrink.
+DRAWN_ENTRIES = 60
+
+
+@dataclass(frozen=True)
+class Case:
+    """One point at which a layer is run.
+
+    Attributes:
+        sizes: of each axis.
+        format: the name of the inputs' dtype.
+        inputs: float64 arrays that hold the exact inputs, upstream gradients included.
+        kind: of the numbers, such as ``whole`` or ``cancelling``.
+    """
+
+    sizes: Mapping[str, int]
+    format: str
+    inputs: Mapping[str, FloatArray]
+    kind: str
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Fresh arrays of the case's dtype."""
+        return {name: array.astype(self.format) for name, array in self.inputs.items()}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a derivation has to be given: names and axes of inputs and upstream gradients."""
+
+    axes: Mapping[str, tuple[str, ...]]
+    samples: str | None
+    every_axis: tuple[str, ...]
+    positive: bool
+
+    @classmethod
+    def of(cls, derivation: Derivation, wanted: Sequence[str] | None = None) -> Inputs:
+        """The inputs that the wanted quantities depend on; of all quantities by default."""
+        program = derivation.program
+        axes: dict[str, tuple[str, ...]] = {}
+        upstreams = {g.name: g for g in derivation.gradients.values() if g.is_upstream}
+        for name in program.inputs:
+            axes[name] = program.tensors[name].axes
+        for name, gradient in upstreams.items():
+            if program.loss is None:
+                axes[name] = tuple(i.axis for i in gradient.target.indices)
+        samples = next((a.name for a in program.axes.values() if a.role == "samples"), None)
+        used = {axis for found in axes.values() for axis in found}
+        every = tuple(a for a in program.axes if a in used)
+        return cls(axes, samples, every, _needs_positive(derivation))
+
+
+def _needs_positive(derivation: Derivation) -> bool:
+    """Whether a program takes logarithms or fractional powers of its inputs."""
+    for statement in derivation.program.statements:
+        for node in walk(statement.value):
+            if isinstance(node, Apply) and node.function in ("log", "sqrt"):
+                return True
+            if isinstance(node, Power) and (node.exponent.denominator != 1 or node.exponent < 0):
+                return any(not isinstance(x, LogSumExp) for x in walk(node.base) if x.free)
+    return False
+
+
+# ---------------------------------------------------------------- sizes
+
+
+def sizes(axes: Sequence[str], samples: str | None = None) -> st.SearchStrategy[dict[str, int]]:
+    """Sizes of axes: small, distinct, ones, equal, up to ``LARGEST_SIZE``, an empty batch."""
+    small = st.tuples(*(st.integers(1, 6) for _ in axes))
+    distinct = st.permutations(range(2, 2 + max(3, len(axes)))).map(lambda p: p[: len(axes)])
+    equal = st.integers(1, 5).map(lambda k: (k,) * len(axes))
+    ones = st.sets(st.integers(0, max(0, len(axes) - 1))).map(
+        lambda chosen: tuple(1 if k in chosen else 3 + k for k in range(len(axes)))
+    )
+    large = st.tuples(*(st.sampled_from((1, 7, 16, 33, 64, LARGEST_SIZE)) for _ in axes))
+    ways = [small, distinct, equal, ones, large]
+    if samples in axes:
+        at = list(axes).index(str(samples))
+        empty = small.map(lambda s: (*s[:at], 0, *s[at + 1 :]))
+        ways.append(empty)
+    return st.one_of(*ways).map(lambda found: dict(zip(axes, found, strict=True)))
+
+
+# ---------------------------------------------------------------- values
+
+Fill = Callable[[np.random.Generator, tuple[int, ...], str], FloatArray]
+
+
+def _whole(rng: np.random.Generator, shape: tuple[int, ...], format: str) -> FloatArray:
+    return rng.integers(-3, 4, shape).astype(np.float64)
+
+
+def _normal(rng: np.random.Generator, shape: tuple[int, ...], format: str) -> FloatArray:
+    return rng.standard_normal(shape)
+
+
+def _wide(rng: np.random.Generator, shape: tuple[int, ...], format: str) -> FloatArray:
+    reach = 5 if format == "float16" else 20
+    return rng.standard_normal(shape) * 2.0 ** rng.integers(-reach, reach + 1, shape)
+
+
+def _cancelling(rng: np.random.Generator, shape: tuple[int, ...], format: str) -> FloatArray:
+    """Neighbours along the last axis of nearly opposite value."""
+    values = rng.standard_normal(shape)
+    if shape and shape[-1] > 1:
+        values[..., 1::2] = -values[..., : values.shape[-1] - 1 : 2] * (1 + 2.0**-9)
+    return values
+
+
+def _one_hot(rng: np.random.Generator, shape: tuple[int, ...], format: str) -> FloatArray:
+    values = np.zeros(shape)
+    if values.size and shape:
+        flat = values.reshape(-1, shape[-1])
+        flat[np.arange(len(flat)), rng.integers(0, shape[-1], len(flat))] = 1.0
+    return values
+
+
+def _sparse(rng: np.random.Generator, shape: tuple[int, ...], format: str) -> FloatArray:
+    return rng.standard_normal(shape) * (rng.random(shape) < 0.2)
+
+
+def _saturating(rng: np.random.Generator, shape: tuple[int, ...], format: str) -> FloatArray:
+    return rng.standard_normal(shape) * (4.0 if format == "float16" else 30.0)
+
+
+def _near_kink(rng: np.random.Generator, shape: tuple[int, ...], format: str) -> FloatArray:
+    step = 2.0**-9 if format == "float16" else 2.0**-22
+    return rng.integers(-1, 2, shape) + step * rng.integers(-1, 2, shape)
+
+
+def _subnormal(rng: np.random.Generator, shape: tuple[int, ...], format: str) -> FloatArray:
+    info = np.finfo(format)
+    scale = float(np.sqrt(float(info.tiny)))
+    return rng.standard_normal(shape) * scale * 2.0 ** rng.integers(-3, 4, shape)
+
+
+def _probability(rng: np.random.Generator, shape: tuple[int, ...], format: str) -> FloatArray:
+    return rng.integers(1, 64, shape) / 64.0
+
+
+VALUES: Mapping[str, Fill] = {
+    "whole": _whole,
+    "normal": _normal,
+    "wide": _wide,
+    "cancelling": _cancelling,
+    "one-hot": _one_hot,
+    "sparse": _sparse,
+    "saturating": _saturating,
+    "near-kink": _near_kink,
+    "subnormal": _subnormal,
+}
+
+
+def fill(kind: str, seed: int, shape: tuple[int, ...], format: str) -> FloatArray:
+    """Numbers of a kind, exactly representable in a format, the same for the same seed."""
+    rng = np.random.default_rng(seed)
+    make = VALUES.get(kind, _probability)
+    with np.errstate(all="ignore"):
+        return make(rng, shape, format).astype(format).astype(np.float64)
+
+
+def make_case(inputs: Inputs, found: Mapping[str, int], format: str, kind: str, seed: int) -> Case:
+    """A case whose numbers come from a seed."""
+    arrays = {
+        name: fill(_kind_for(inputs, kind), seed * 1009 + k, tuple(found[a] for a in axes), format)
+        for k, (name, axes) in enumerate(inputs.axes.items())
+    }
+    return Case(dict(found), format, arrays, kind)
+
+
+def _kind_for(inputs: Inputs, kind: str) -> str:
+    return "probability" if inputs.positive else kind
+
+
+@st.composite
+def cases(
+    draw: st.DrawFn,
+    inputs: Inputs,
+    formats: Sequence[str] = ("float64",),
+    kinds: Sequence[str] = tuple(VALUES),
+    sizes_from: st.SearchStrategy[dict[str, int]] | None = None,
+) -> Case:
+    """Cases for what a derivation has to be given."""
+    chosen = draw(
+        sizes_from if sizes_from is not None else sizes(inputs.every_axis, inputs.samples)
+    )
+    format = draw(st.sampled_from(list(formats)))
+    kind = draw(st.sampled_from(list(kinds)))
+    shapes = {name: tuple(chosen[a] for a in axes) for name, axes in inputs.axes.items()}
+    entries = sum(int(np.prod(shape)) for shape in shapes.values())
+    if kind == "whole" and entries <= DRAWN_ENTRIES and not inputs.positive:
+        numbers = draw(st.lists(st.integers(-3, 3), min_size=entries, max_size=entries))
+        flat = np.array(numbers, dtype=np.float64)
+        arrays, at = {}, 0
+        for name, shape in shapes.items():
+            count = int(np.prod(shape))
+            arrays[name] = flat[at : at + count].reshape(shape)
+            at += count
+        return Case(chosen, format, arrays, kind)
+    seed = draw(st.integers(0, 2**20))
+    return make_case(inputs, chosen, format, kind, seed)
+
+
+def plan(inputs: Inputs, format: str, count: int, seed: int) -> list[Case]:
+    """A fixed list of cases that meets every kind of sizes and of numbers, then random ones.
+
+    Hypothesis draws the sizes' families and the numbers' kinds by chance; a short run would miss
+    some. This list is what every run does first.
+    """
+    rng = np.random.default_rng(seed)
+    axes = inputs.every_axis
+    families: list[dict[str, int]] = [
+        dict(zip(axes, range(2, 2 + len(axes)), strict=True)),
+        dict(zip(axes, range(1 + len(axes), 1, -1), strict=True)),
+        dict.fromkeys(axes, 1),
+        dict.fromkeys(axes, 3),
+        {a: (17, 5, 9, 4)[k % 4] for k, a in enumerate(axes)},
+        {a: (64, 33, 16, 7)[k % 4] for k, a in enumerate(axes)},
+    ]
+    if inputs.samples in axes:
+        families.append({a: 0 if a == inputs.samples else 3 + k for k, a in enumerate(axes)})
+    kinds = list(VALUES)
+    found = []
+    for k in range(count):
+        chosen = families[k % len(families)]
+        kind = kinds[(k * 4 + k // len(families)) % len(kinds)]
+        found.append(make_case(inputs, chosen, format, kind, int(rng.integers(2**31))))
+    return found

@@ -1,0 +1,66 @@
+"""``backproof derive``: the gradients of a layer given as equations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from backproof.cli.options import output_of, shared
+
+FORMS = ("index", "matrix", "einsum", "latex", "mathml", "numpy", "jax")
+
+
+@click.command()
+@click.argument("given", metavar='"EQUATIONS" | FILE | NAME')
+@click.option("--wrt", multiple=True, metavar="T", help="Only the gradient of this tensor.")
+@click.option("--form", type=click.Choice(FORMS), default="index", help="The notation.")
+@click.option("--steps", is_flag=True, help="Print the derivation, one rule a line.")
+@click.option("--expand", is_flag=True, help="Down to the inputs, without intermediates.")
+@click.option("--layout", metavar="L", help="Of a named layer, such as 'ni,io->no'.")
+@click.option("--activation", metavar="G", help="What g stands for.")
+@click.option("--depth", type=click.IntRange(1, 1000), help="Layers, for the name network.")
+@click.option(
+    "--scale",
+    type=click.Choice(["sum", "mean"]),
+    default="sum",
+    help="mean: gradients of parameters are divided by the number of samples.",
+)
+@shared
+def derive(**values: Any) -> int:
+    """Derive the gradients of a layer, for every shape.
+
+    NAME is one of dense, dense-l (layer l of a network), network, mean_squared_error,
+    binary_cross_entropy, softmax_cross_entropy.
+    """
+    output = output_of(values)
+    from backproof.deriving import derivation_report, derivation_text
+    from backproof.stating import state
+
+    spec = state(
+        values["given"],
+        layout=values["layout"],
+        activation=values["activation"],
+        depth=values["depth"],
+        scale=values["scale"],
+    )
+    wanted = values["wrt"]
+    if output.files or output.format == "json":
+        from backproof.cli.output import emit
+
+        report = derivation_report(spec, wanted, expand=values["expand"])
+        if any(path == "-" for _, path in output.files) or output.format == "json":
+            return emit(report, output)
+        from pathlib import Path
+
+        from backproof.reports.registry import renderer
+        from backproof.reports.write import write_text
+
+        for kind, path in output.files:
+            write_text(Path(path), renderer(kind)(report))
+    click.echo(
+        derivation_text(
+            spec, wanted, form=values["form"], steps=values["steps"], expand=values["expand"]
+        )
+    )
+    return 0

@@ -1,0 +1,149 @@
+"""Options that every command has, and settings from files and the environment."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from backproof.errors import UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# What [tool.backproof] may set, besides what single commands add.
+SETTINGS = ("seed", "strict", "exit_zero", "quiet", "color", "format", "examples", "budget")
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where results go, and what the exit code counts."""
+
+    files: tuple[tuple[str, str], ...]
+    format: str
+    quiet: bool
+    color: str
+    seed: int
+    strict: bool
+    exit_zero: bool
+
+
+_FILES = ("json", "markdown")
+
+
+def shared(command: F) -> F:
+    """Add the options that every command has."""
+    for option in reversed(
+        [
+            click.option("--json", metavar="FILE", help="Write JSON; - for standard output."),
+            click.option("--markdown", metavar="FILE", help="Write Markdown."),
+            click.option(
+                "--format",
+                type=click.Choice(["text", "json"]),
+                default="text",
+                envvar="BACKPROOF_FORMAT",
+                help="What is printed.",
+            ),
+            click.option(
+                "--quiet", "-q", is_flag=True, envvar="BACKPROOF_QUIET", help="Findings only."
+            ),
+            click.option(
+                "--color",
+                type=click.Choice(["yes", "no", "auto"]),
+                default="auto",
+                envvar="BACKPROOF_COLOR",
+                help="Colours; auto: on a terminal.",
+            ),
+            click.option(
+                "--seed",
+                type=click.IntRange(0),
+                default=0,
+                envvar="BACKPROOF_SEED",
+                show_default=True,
+                help="Of all random choices.",
+            ),
+            click.option(
+                "--strict",
+                is_flag=True,
+                envvar="BACKPROOF_STRICT",
+                help="Fail on what could not be decided or read, too.",
+            ),
+            click.option(
+                "--exit-zero",
+                is_flag=True,
+                envvar="BACKPROOF_EXIT_ZERO",
+                help="Exit with 0 whatever was found.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def output_of(values: dict[str, Any]) -> Output:
+    """Take the shared options out of a command's values.
+
+    Raises:
+        UsageError: two renderings would share standard output, or a file cannot be written.
+    """
+    files = tuple((kind, values.pop(kind)) for kind in _FILES if values.get(kind) is not None)
+    for kind in _FILES:
+        values.pop(kind, None)
+    from backproof.reports.errors import ReportError
+    from backproof.reports.write import ensure_writable
+
+    for _, path in files:
+        if path != "-":
+            try:
+                ensure_writable(Path(path))
+            except ReportError as error:
+                raise UsageError(str(error)) from None
+    if sum(path == "-" for _, path in files) > 1:
+        raise UsageError("only one rendering can go to standard output")
+    return Output(
+        files,
+        *(values.pop(k) for k in ("format", "quiet", "color", "seed", "strict", "exit_zero")),
+    )
+
+
+def settings_map(commands: dict[str, click.Command]) -> dict[str, Any]:
+    """Defaults for every command from ``[tool.backproof]`` of the nearest pyproject.toml.
+
+    Raises:
+        UsageError: the file cannot be read, or has a key that is not known.
+    """
+    path = next(
+        (
+            p / "pyproject.toml"
+            for p in (Path.cwd(), *Path.cwd().parents)
+            if (p / "pyproject.toml").is_file()
+        ),
+        None,
+    )
+    if path is None:
+        return {}
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("backproof", {})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: {error}") from None
+    known = {
+        p.name
+        for command in commands.values()
+        for p in command.params
+        if isinstance(p, click.Option) and p.name and p.name not in ("help", "version")
+    }
+    defaults: dict[str, Any] = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            from backproof.spec.errors import suggestion
+
+            raise UsageError(
+                f"{path}: [tool.backproof] has an unknown key '{key}'",
+                suggestion(name, known) or f"known are {', '.join(sorted(known))}",
+            )
+        defaults[name] = value
+    return {command: dict(defaults) for command in commands}

@@ -1,0 +1,101 @@
+"""One run of a subject at one case: what it returned, and what it did to what it was given."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backproof.cases import Case
+from backproof.subjects import Session, SubjectError
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run gave.
+
+    Attributes:
+        results: what the subject shows, by name; arrays where it is numbers at all.
+        unreadable: for results that are no arrays of numbers, what they are.
+        error: what the subject raised.
+        mutated: the inputs that it changed.
+        aliased: pairs of a result and an input that share memory.
+    """
+
+    results: Mapping[str, NDArray[Any]]
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    error: SubjectError | None = None
+    mutated: tuple[str, ...] = ()
+    aliased: tuple[tuple[str, str], ...] = ()
+
+
+def run(session: Session, case: Case, provides: tuple[str, ...]) -> Run:
+    """Run a session at a case, on fresh arrays; results are copied before anything else runs."""
+    given = case.arrays()
+    before = {name: array.copy() for name, array in given.items()}
+    error: SubjectError | None = None
+    # A layer's own warnings (an overflow, say) are its author's business, not a failure here.
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            raw: Mapping[str, Any] = session.run(given)
+        except SubjectError as raised:
+            error = raised
+            raw = raised.partial
+    results: dict[str, NDArray[Any]] = {}
+    unreadable: dict[str, str] = {}
+    aliased: list[tuple[str, str]] = []
+    for name in provides:
+        if name not in raw:
+            continue
+        value = raw[name]
+        array = _as_array(value)
+        if array is None:
+            unreadable[name] = _described(value)
+            continue
+        aliased += [
+            (name, other)
+            for other, array_in in given.items()
+            if isinstance(value, np.ndarray) and array_in.size and np.shares_memory(value, array_in)
+        ]
+        results[name] = np.array(array, copy=True)
+    mutated = tuple(name for name, array in given.items() if not _same_bits(array, before[name]))
+    return Run(results, unreadable, error, mutated, tuple(aliased))
+
+
+def _as_array(value: Any) -> NDArray[Any] | None:
+    """The value as an array of real numbers; None when it is not one."""
+    if value is None or isinstance(value, (str, bytes, dict)):
+        return None
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
+        return None
+    return array
+
+
+def _described(value: Any) -> str:
+    if value is None:
+        return "nothing (None)"
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype}"
+    return f"a {type(value).__name__}"
+
+
+def _same_bits(left: NDArray[Any], right: NDArray[Any]) -> bool:
+    return left.shape == right.shape and left.tobytes() == right.tobytes()
+
+
+def same_results(left: Run, right: Run) -> list[str]:
+    """The names of results that differ between two runs in any bit."""
+    return [
+        name
+        for name, array in left.results.items()
+        if name in right.results and not _same_bits(array, right.results[name])
+    ]
