@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from backproof.spec.derive import Derivation
-from backproof.spec.terms import Apply, LogSumExp, Power, walk
+from backproof.spec.terms import Apply, LogSumExp, Power, tensors_in, walk
 
 FloatArray = NDArray[np.float64]
 
@@ -61,17 +61,32 @@ class Inputs:
     def of(cls, derivation: Derivation, wanted: Sequence[str] | None = None) -> Inputs:
         """The inputs that the wanted quantities depend on; of all quantities by default."""
         program = derivation.program
-        axes: dict[str, tuple[str, ...]] = {}
         upstreams = {g.name: g for g in derivation.gradients.values() if g.is_upstream}
-        for name in program.inputs:
-            axes[name] = program.tensors[name].axes
+        everything = [*program.defined, *(g.name for g in derivation.gradients.values())]
+        needed = _reached(derivation, everything if wanted is None else wanted)
+        axes = {name: program.tensors[name].axes for name in program.inputs if name in needed}
         for name, gradient in upstreams.items():
-            if program.loss is None:
+            if name in needed:
                 axes[name] = tuple(i.axis for i in gradient.target.indices)
         samples = next((a.name for a in program.axes.values() if a.role == "samples"), None)
         used = {axis for found in axes.values() for axis in found}
         every = tuple(a for a in program.axes if a in used)
         return cls(axes, samples, every, _needs_positive(derivation))
+
+
+def _reached(derivation: Derivation, wanted: Sequence[str]) -> set[str]:
+    """All names that the wanted ones are computed from, themselves included."""
+    seen: set[str] = set()
+    pending = list(wanted)
+    while pending:
+        name = pending.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        definition = derivation.definition(name)
+        if definition is not None:
+            pending += sorted(tensors_in(definition[1]))
+    return seen
 
 
 def _needs_positive(derivation: Derivation) -> bool:

@@ -54,6 +54,7 @@ from backproof.spec.terms import (
 )
 
 MAX_TERMS = 20_000
+MAX_COPIES = 3
 
 
 class TooLargeError(Exception):
@@ -287,12 +288,40 @@ def _summed(indices: Iterable[Index], body: Poly) -> Poly:
                 axis = Atom("size", index.axis)
                 outside[axis] = outside.get(axis, Fraction(0)) + 1
         factors, extra = _reduced(outside)
-        part = Poly({factors: coefficient * extra})
-        for connected in _components(inside, frozenset(indices)):
-            bound = tuple(i for i in indices if any(i in a.free for a, _ in connected))
+        opened, every = _opened(inside, indices)
+        inside_factors, more = _reduced(opened)
+        part = Poly({factors: coefficient * extra * more})
+        for connected in _components(list(inside_factors), frozenset(every)):
+            bound = tuple(i for i in every if any(i in a.free for a, _ in connected))
             part = part * _atom(_sum_atom(bound, tuple(connected)))
         result = result + part
     return result
+
+
+def _opened(
+    factors: list[tuple[Atom, Fraction]], bound: tuple[Index, ...]
+) -> tuple[dict[Atom, Fraction], tuple[Index, ...]]:
+    """The factors of a sum with the sums among them opened, and all indices that are then bound.
+
+    So sum_j(sum_i(a_ij) b_j) and sum_ij(a_ij b_j) are one form. A high power of a sum stays shut:
+    each of its copies would need indices of its own.
+    """
+    exponents: dict[Atom, Fraction] = {}
+    every = list(bound)
+    for atom, exponent in factors:
+        copies = int(exponent) if exponent.denominator == 1 else 0
+        if atom.kind != "sum" or not 1 <= copies <= MAX_COPIES:
+            exponents[atom] = exponents.get(atom, Fraction(0)) + exponent
+            continue
+        assert atom.inner is not None
+        ((monomial, _),) = atom.inner.terms.items()
+        for _ in range(copies):
+            names = {i: Index(f"&{len(every) + k}", i.axis) for k, i in enumerate(atom.indices)}
+            every += names.values()
+            for inner, power_ in monomial:
+                moved = inner.renamed(names)
+                exponents[moved] = exponents.get(moved, Fraction(0)) + power_
+    return exponents, tuple(every)
 
 
 def _components(

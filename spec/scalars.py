@@ -343,9 +343,9 @@ def explicit_gradient(
         upstream = _symbols(spec, output, sizes, gradient_name(output))
         objective += sympy.Add(*(upstream[p] * values[output][p] for p in upstream))
     scale = sympy.Integer(1)
-    if spec.scale == "mean" and tensor in program.inputs and spec.samples is not None:
-        if spec.samples not in program.tensors[tensor].axes:
-            scale = sympy.Rational(1, sizes[spec.samples])
+    parameter = tensor in program.inputs and spec.samples not in program.tensors[tensor].axes
+    if spec.scale == "mean" and spec.samples is not None and parameter:
+        scale = sympy.Rational(1, sizes[spec.samples])
     given = _forward(spec, sizes, function)[tensor]
     back = {at[p]: given[p] for p in at}
     return {p: (scale * sympy.diff(objective, at[p])).xreplace(back) for p in at}

@@ -2,6 +2,7 @@
 
 Around the einsums stand the operations that NumPy does entry by entry, its broadcasting included:
 ``Z = einsum('ni,oi->no', X, W) + b``, and ``b[:, None]`` where b is constant along the last axis.
+``Z[...] = b`` fills an array with what lacks one of its axes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ def einsum_equation(equation: Equation) -> str:
     wanted = equation.target.indices
     letters = einsum_letters((*wanted, *sorted(indices_in(equation.value))))
     text, _ = _Writer(letters).write(plan.array_form(equation.value, wanted), wanted)
-    return f"{equation.name} = {text}"
+    filled = "[...]" if equation.value.free < frozenset(wanted) else ""
+    return f"{equation.name}{filled} = {text}"
 
 
 def einsum_letters(indices: Iterable[Index]) -> dict[Index, str]:

@@ -12,9 +12,9 @@
 
 Numbers are whole and not negative. A tensor of rank 1 is a column in a product; ``^T`` makes it a
 row, so ``x^T y`` is a number and ``a b^T`` a matrix. Functions, ``/`` and powers work entry by
-entry. In a sum, in an entrywise product and in the equation itself, an operand that lacks an axis
-of the others is constant along it, and axes are matched by their names: ``X W^T + b`` adds b[o]
-to each row of a matrix over (n, o), and to each column of one over (o, n).
+entry. In a sum and in an entrywise product, an operand that lacks an axis of the others is
+constant along it, and axes are matched by their names: ``X W^T + b`` adds b[o] to each row of a
+matrix over (n, o), and to each column of one over (o, n). A number may stand for an array.
 ``backproof.spec.matrix_notation`` reads it back.
 """
 

@@ -127,10 +127,9 @@ class MatrixWriter(ABC):
         if len(set(wanted)) < len(wanted):
             raise NoMatrixFormError("the left side is a diagonal")
         node = tree.arranged(equation.value, wanted)
-        if node.indices and len(node.indices) < len(wanted):
-            _distinct_axes(wanted)
-        order = tuple(i for i in wanted if i in node.indices)
-        return self.signed(self.piece(node, order))
+        if 0 < len(node.indices) < len(wanted):
+            raise NoMatrixFormError("the right side lacks an axis of the left side")
+        return self.signed(self.piece(node, wanted if node.indices else ()))
 
     def signed(self, piece: Piece) -> str:
         """The text with its sign."""

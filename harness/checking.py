@@ -1,0 +1,184 @@
+"""Judging the results of one run, quantity by quantity, against the reference and its bound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backproof.cases import Case, Inputs
+from backproof.oracles.decide import Decision, decide, worst
+from backproof.oracles.formats import FORMATS, Format
+from backproof.oracles.reference import Bounded, reference
+from backproof.running import Run, run
+from backproof.spec.derive import Derivation, gradient_name, with_upstream
+from backproof.subjects import Subject
+
+
+class State(StrEnum):
+    """What one result of one run is."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    UNDECIDED = "undecided"
+    SHAPE = "wrong shape"
+    MISSING = "missing"
+    NONFINITE = "not finite"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One result of one run.
+
+    Attributes:
+        state: what it is.
+        case: where.
+        got: the result; None where there is none.
+        expected: the reference.
+        ratio: the worst entry's error over its bound.
+        error: the worst entry's error.
+        bound: the bound at that entry.
+        position: of that entry.
+        note: what a person should know, such as what was returned in place of an array.
+        session: whether it was a fresh session, or one that had run before.
+    """
+
+    quantity: str
+    state: State
+    case: Case
+    got: NDArray[Any] | None
+    expected: NDArray[np.float64]
+    ratio: float = 0.0
+    error: float = 0.0
+    bound: float = 0.0
+    position: tuple[int, ...] = ()
+    note: str = ""
+    reused: bool = False
+
+
+def judged_derivation(subject: Subject) -> Derivation:
+    """The derivation in which the gradient that the subject is given is given."""
+    derivation = subject.spec.derivation
+    if subject.upstream in derivation.program.outputs:
+        return derivation
+    return with_upstream(derivation, subject.upstream)
+
+
+class Checker:
+    """Runs a subject at cases and judges what it returns.
+
+    Args:
+        subject: the layer under test.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.derivation = judged_derivation(subject)
+        self.given = gradient_name(subject.upstream)
+        self.wanted = tuple(
+            name for name in subject.provides if self.derivation.definition(name) is not None
+        )
+        self.inputs = Inputs.of(self.derivation, self._needed())
+
+    def _needed(self) -> tuple[str, ...]:
+        """Everything that the subject computes, and all of its own inputs."""
+        program = self.derivation.program
+        inputs = list(program.inputs)
+        return (*self.wanted, *inputs, self.given)
+
+    def reference(self, case: Case) -> dict[str, Bounded]:
+        """The right values at a case, each with the radius of an honest implementation."""
+        return reference(
+            self.derivation,
+            case.inputs,
+            FORMATS[case.format],
+            accumulate=self.subject.accumulate,
+            wanted=self.wanted,
+        )
+
+    def run(self, case: Case, warm_up: Case | None = None) -> Run:
+        """Run a fresh session at a case, after a first run at another case if one is given."""
+        session = self.subject.open()
+        if warm_up is not None:
+            run(session, warm_up, self.wanted)
+        return run(session, case, self.wanted)
+
+    def judge(
+        self, case: Case, done: Run, right: Mapping[str, Bounded], reused: bool = False
+    ) -> list[Judgement]:
+        """A judgement of each quantity that the subject provides."""
+        found = []
+        for name in self.wanted:
+            bounded = right[name]
+            if name not in done.results:
+                found.append(self._absent(name, case, done, bounded, reused))
+                continue
+            found.append(self.judge_one(name, case, done.results[name], bounded, reused))
+        return found
+
+    def judge_one(
+        self,
+        name: str,
+        case: Case,
+        got: NDArray[Any],
+        bounded: Bounded,
+        reused: bool = False,
+    ) -> Judgement:
+        """A judgement of one result."""
+        expected = np.asarray(bounded.value)
+        if got.shape != expected.shape:
+            note = f"shape {got.shape}, expected {expected.shape}"
+            return Judgement(
+                name, State.SHAPE, case, got, expected, float("inf"), note=note, reused=reused
+            )
+        format = FORMATS[case.format]
+        decision = decide(got, bounded, format)
+        return _judgement(name, case, got, expected, decision, format, reused)
+
+    def _absent(
+        self, name: str, case: Case, done: Run, bounded: Bounded, reused: bool
+    ) -> Judgement:
+        expected = np.asarray(bounded.value)
+        note = done.unreadable.get(name, "")
+        if not note:
+            note = "not reached" if done.error is not None else "nothing"
+        return Judgement(name, State.MISSING, case, None, expected, note=note, reused=reused)
+
+
+def _judgement(
+    name: str,
+    case: Case,
+    got: NDArray[Any],
+    expected: NDArray[np.float64],
+    decision: Decision,
+    format: Format,
+    reused: bool,
+) -> Judgement:
+    if decision.any_wrong:
+        state = State.WRONG
+    elif decision.any_undecided:
+        state = State.UNDECIDED
+    else:
+        state = State.RIGHT
+    if not got.size:
+        return Judgement(name, state, case, got, expected, reused=reused)
+    entry = worst(decision)
+    if state is State.WRONG and not np.isfinite(entry.got) and np.isfinite(entry.expected):
+        state = State.NONFINITE
+    ratio = entry.error / entry.bound if entry.bound else (float("inf") if entry.error else 0.0)
+    return Judgement(
+        name,
+        state,
+        case,
+        got,
+        expected,
+        float(ratio),
+        float(entry.error),
+        float(entry.bound),
+        tuple(entry.index),
+        reused=reused,
+    )

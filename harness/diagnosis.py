@@ -1,0 +1,248 @@
+"""Naming a mistake: the edit of the right equations that reproduces a wrong result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from backproof.cases import Case
+from backproof.checking import Checker, Judgement, State
+from backproof.oracles.formats import FORMATS
+from backproof.oracles.reference import Bounded, reference
+from backproof.spec.mistakes import Mistake, WrongForm, planted, wrong_forms
+
+# How many cases an explanation has to reproduce, and how many of them have to tell it from the
+# right equation.
+EXPLAINED, TELLING = 8, 2
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a wrong quantity comes from.
+
+    Attributes:
+        mistake: by name.
+        cause: the quantity in whose equation the mistake is; often the wrong quantity itself.
+        also: other mistakes that explain the same results as well.
+        form: the wrong equation, where the catalogue has it.
+    """
+
+    mistake: Mistake
+    cause: str
+    also: tuple[Mistake, ...] = ()
+    form: WrongForm | None = None
+
+
+@dataclass
+class _Candidate:
+    form: WrongForm
+    matched: int = 0
+    telling: int = 0
+    explains: set[str] = field(default_factory=set)
+
+
+def diagnose(checker: Checker, wrong: Mapping[str, Sequence[Judgement]]) -> dict[str, Diagnosis]:
+    """For each wrong quantity, the likeliest mistake.
+
+    Args:
+        checker: the subject's.
+        wrong: for each wrong quantity, judgements of runs that gave a result, wrong ones first.
+    """
+    chosen = {q: _telling_judgements(judgements) for q, judgements in wrong.items()}
+    chosen = {q: judgements for q, judgements in chosen.items() if judgements}
+    matches: dict[str, dict[str, list[WrongForm]]] = {}
+    memo = _Memo(checker)
+    for quantity, judgements in chosen.items():
+        found: dict[str, list[WrongForm]] = {}
+        for cause in _causes(checker, quantity):
+            forms = [
+                form
+                for form in wrong_forms(checker.derivation, cause)
+                if _explains(memo, form, quantity, judgements)
+            ]
+            if forms:
+                found[cause] = sorted(forms, key=lambda f: f.mistake.weight)
+        matches[quantity] = found
+    return {
+        quantity: _best(checker, quantity, chosen[quantity], matches, memo) for quantity in chosen
+    }
+
+
+def _telling_judgements(judgements: Sequence[Judgement]) -> list[Judgement]:
+    """Up to ``EXPLAINED`` results in a wide format, of different sizes and kinds of numbers."""
+    usable = [
+        j
+        for j in judgements
+        if j.got is not None and j.got.size and not j.reused and np.all(np.isfinite(j.got))
+    ]
+    usable.sort(key=lambda j: (j.case.format != "float64", j.case.kind not in _PLAIN))
+    seen: set[tuple[object, ...]] = set()
+    found = []
+    for j in usable:
+        key = (tuple(j.case.sizes.items()), j.case.kind)
+        if key not in seen:
+            seen.add(key)
+            found.append(j)
+    return found[:EXPLAINED]
+
+
+_PLAIN = ("normal", "whole", "cancelling")
+
+
+def _causes(checker: Checker, quantity: str) -> list[str]:
+    """The quantity itself, then what it is computed from that the subject may have got wrong."""
+    from backproof.spec.terms import tensors_in
+
+    found, pending = [], [quantity]
+    while pending:
+        name = pending.pop(0)
+        definition = checker.derivation.definition(name)
+        if name in found or definition is None:
+            continue
+        found.append(name)
+        pending += sorted(tensors_in(definition[1]), reverse=True)
+    return found
+
+
+class _Memo:
+    """Values of wrong forms, each computed once a case."""
+
+    def __init__(self, checker: Checker) -> None:
+        self.checker = checker
+        self.known: dict[tuple[int, int], Mapping[str, Bounded] | None] = {}
+        self.kept: list[object] = []
+
+    def values(self, form: WrongForm, case: Case) -> Mapping[str, Bounded] | None:
+        """Everything that follows from a wrong form; None where it does not run."""
+        key = (id(form), id(case))
+        if key not in self.known:
+            self.kept += [form, case]
+            self.known[key] = self._values(form, case)
+        return self.known[key]
+
+    def _values(self, form: WrongForm, case: Case) -> Mapping[str, Bounded] | None:
+        if any(case.sizes.get(a) != case.sizes.get(b) for a, b in form.needs):
+            return None
+        derivation = planted(self.checker.derivation, form)
+        try:
+            return reference(
+                derivation,
+                case.inputs,
+                FORMATS[case.format],
+                accumulate=self.checker.subject.accumulate,
+                wanted=self.checker.wanted,
+            )
+        except (ValueError, ArithmeticError):
+            # Downstream of a result of another shape nothing may fit together.
+            return None
+
+
+def _explains(memo: _Memo, form: WrongForm, quantity: str, judgements: Sequence[Judgement]) -> bool:
+    telling = 0
+    for j in judgements:
+        assert j.got is not None
+        values = memo.values(form, j.case)
+        if values is None or quantity not in values:
+            return False
+        bounded = values[quantity]
+        if not _matches(j, bounded):
+            return False
+        if j.state in (State.WRONG, State.SHAPE, State.NONFINITE):
+            telling += 1
+    return telling >= min(TELLING, len(judgements))
+
+
+def _matches(j: Judgement, bounded: Bounded) -> bool:
+    """Whether a result is what the wrong form gives, within that form's own bound."""
+    assert j.got is not None
+    value = np.asarray(bounded.value)
+    if j.got.shape != value.shape:
+        return False
+    with np.errstate(all="ignore"):
+        off = np.abs(j.got.astype(np.float64) - value)
+        allowed = np.asarray(bounded.radius) + np.asarray(bounded.own)
+        return bool(np.all(off <= allowed))
+
+
+def _best(
+    checker: Checker,
+    quantity: str,
+    judgements: Sequence[Judgement],
+    matches: Mapping[str, Mapping[str, Sequence[WrongForm]]],
+    memo: _Memo,
+) -> Diagnosis:
+    found = matches[quantity]
+    # A mistake further up that explains other wrong quantities too is the simpler explanation.
+    ranked: list[tuple[int, int, str, WrongForm]] = []
+    for distance, (cause, forms) in enumerate(found.items()):
+        for form in forms:
+            others = sum(
+                any(f is form or f == form for f in matches[q].get(cause, ()))
+                for q in matches
+                if q != quantity
+            )
+            ranked.append((-others, form.mistake.weight + distance, cause, form))
+    if not ranked:
+        return _undescribed(checker, quantity, judgements)
+    ranked.sort(key=lambda r: r[:2])
+    best = ranked[0]
+    also = tuple(r[3].mistake for r in ranked[1:] if r[:2] == best[:2])
+    return Diagnosis(best[3].mistake, best[2], also, best[3])
+
+
+def _undescribed(checker: Checker, quantity: str, judgements: Sequence[Judgement]) -> Diagnosis:
+    """No entry of the catalogue fits: what can be said of the results all the same."""
+    lower = _as_lower_precision(checker, quantity, judgements)
+    if lower is not None:
+        return Diagnosis(lower, quantity)
+    factor = _constant_factor(judgements)
+    if factor is not None:
+        words = f"the result is {factor} times the right one in all cases"
+        return Diagnosis(Mistake("wrong-scale", f"times {factor}", words), quantity)
+    if all(j.state is State.SHAPE for j in judgements):
+        words = judgements[0].note
+        return Diagnosis(Mistake("shape", "other", words), quantity)
+    words = "no mistake of the catalogue gives these results"
+    return Diagnosis(Mistake("other", "none fits", words), quantity)
+
+
+def _as_lower_precision(
+    checker: Checker, quantity: str, judgements: Sequence[Judgement]
+) -> Mistake | None:
+    for name in ("float32", "float16"):
+        wide = [j for j in judgements if FORMATS[j.case.format].u < FORMATS[name].u]
+        if not wide:
+            continue
+        for j in wide:
+            bounds = reference(
+                checker.derivation, j.case.inputs, FORMATS[name], wanted=checker.wanted
+            )
+            if not _matches(j, bounds[quantity]):
+                break
+        else:
+            words = f"the result has the accuracy of {name} only"
+            return Mistake("float-precision", name, words)
+    return None
+
+
+def _constant_factor(judgements: Sequence[Judgement]) -> Fraction | None:
+    """The one number by which all results are off, when it is a simple fraction."""
+    factors: set[Fraction] = set()
+    for j in judgements:
+        if j.got is None or j.got.shape != j.expected.shape:
+            return None
+        weight = float(np.sum(j.expected * j.expected))
+        if weight == 0.0 or not np.isfinite(weight):
+            continue
+        ratio = float(np.sum(j.got.astype(np.float64) * j.expected)) / weight
+        if not np.isfinite(ratio) or ratio == 0.0:
+            return None
+        simple = Fraction(ratio).limit_denominator(1000)
+        factors.add(simple)
+        allowed = abs(float(simple)) * j.bound + j.bound + 2.0**-20 * float(np.max(np.abs(j.got)))
+        if float(np.max(np.abs(j.got - float(simple) * j.expected))) > allowed:
+            return None
+    return factors.pop() if len(factors) == 1 else None

@@ -1,0 +1,174 @@
+"""One subject from cases to observations: everything a run sees, before any of it is worded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as hypothesis_seed
+
+from backproof.cases import Case, Inputs, cases, plan
+from backproof.checking import Checker, Judgement, State
+from backproof.controls import Controls
+from backproof.running import Run, same_results
+from backproof.subjects import Subject, SubjectError
+
+# A layer slower than this at one case is run at smaller sizes only (seconds).
+SLOW = 1.0
+# Of the first cases, how many are run twice and on an instance that has run before.
+REPEATED = 4
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much is run.
+
+    Attributes:
+        examples: cases for each subject, over all formats.
+        seed: of all random choices.
+        formats: dtypes of the inputs.
+        controls: whether mistakes are planted.
+    """
+
+    examples: int = 100
+    seed: int = 0
+    formats: tuple[str, ...] = ("float64", "float32", "float16")
+    controls: bool = True
+
+
+@dataclass(frozen=True)
+class Crash:
+    """What a subject raised, and where."""
+
+    error: SubjectError
+    case: Case
+
+
+@dataclass
+class Observations:
+    """All that the runs of one subject showed."""
+
+    subject: Subject
+    checker: Checker
+    judgements: dict[str, list[Judgement]] = field(default_factory=dict)
+    crashes: list[Crash] = field(default_factory=list)
+    mutated: dict[str, Case] = field(default_factory=dict)
+    aliased: dict[tuple[str, str], Case] = field(default_factory=dict)
+    unsteady: dict[str, Case] = field(default_factory=dict)
+    dtypes: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    control: Controls | None = None
+    cases: int = 0
+    skipped: int = 0
+
+    def of(self, quantity: str, *states: State) -> list[Judgement]:
+        """The judgements of a quantity that are in one of the given states."""
+        return [j for j in self.judgements.get(quantity, []) if j.state in states]
+
+
+def observe(subject: Subject, wanted: Settings) -> Observations:
+    """Run a subject at all cases."""
+    checker = Checker(subject)
+    seen = Observations(subject, checker)
+    seen.control = Controls(checker) if wanted.controls else None
+    slowest: dict[str, float] = {}
+    warm_up: Case | None = None
+    for number, case in enumerate(_cases(checker.inputs, wanted)):
+        if _too_slow(case, slowest):
+            seen.skipped += 1
+            continue
+        started = time.perf_counter()
+        done = checker.run(case)
+        _note_time(case, time.perf_counter() - started, slowest)
+        _take(seen, case, done, controls=number < wanted.examples)
+        if number < 2 * REPEATED and done.error is None:
+            _repeat(seen, case, done, warm_up)
+            warm_up = case
+    return seen
+
+
+def _cases(inputs: Inputs, wanted: Settings) -> Iterator[Case]:
+    """A fixed part that meets every family, then what Hypothesis draws."""
+    shares = _shares(wanted.examples, len(wanted.formats))
+    for k, (format, share) in enumerate(zip(wanted.formats, shares, strict=True)):
+        fixed = min(share, max(8, share // 2))
+        yield from plan(inputs, format, fixed, wanted.seed + k)
+        if share > fixed:
+            yield from generated(inputs, (format,), share - fixed, wanted.seed + k)
+
+
+def _shares(examples: int, formats: int) -> list[int]:
+    """Most cases in the first format, in which the bound is sharpest."""
+    weights = [4, 2, 1][:formats] + [1] * max(0, formats - 3)
+    return [max(1, examples * w // sum(weights)) for w in weights]
+
+
+def generated(inputs: Inputs, formats: Sequence[str], count: int, seed: int) -> list[Case]:
+    """Cases drawn by Hypothesis, the same for the same seed and version."""
+    drawn: list[Case] = []
+
+    @hypothesis_seed(seed)
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=(Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(cases(inputs, formats))
+    def collect(case: Case) -> None:
+        drawn.append(case)
+
+    collect()
+    return drawn
+
+
+def _work(case: Case) -> float:
+    result = 1.0
+    for found in case.sizes.values():
+        result *= max(1, found)
+    return result
+
+
+def _too_slow(case: Case, slowest: dict[str, float]) -> bool:
+    return _work(case) * slowest.get("per entry", 0.0) > SLOW
+
+
+def _note_time(case: Case, seconds: float, slowest: dict[str, float]) -> None:
+    if seconds > SLOW / 20:
+        slowest["per entry"] = max(slowest.get("per entry", 0.0), seconds / _work(case))
+
+
+def _take(seen: Observations, case: Case, done: Run, *, controls: bool) -> None:
+    checker = seen.checker
+    seen.cases += 1
+    right = checker.reference(case)
+    if done.error is not None:
+        seen.crashes.append(Crash(done.error, case))
+    for judgement in checker.judge(case, done, right):
+        seen.judgements.setdefault(judgement.quantity, []).append(judgement)
+    for name in done.mutated:
+        seen.mutated.setdefault(name, case)
+    for pair in done.aliased:
+        seen.aliased.setdefault(pair, case)
+    for name, array in done.results.items():
+        given_as = seen.dtypes.setdefault(name, {}).setdefault(case.format, set())
+        given_as.add(array.dtype.name)
+    if seen.control is not None and controls:
+        seen.control.see(case, right)
+
+
+def _repeat(seen: Observations, case: Case, done: Run, warm_up: Case | None) -> None:
+    """Run again on a fresh instance, which must give the same bits; and on one used before."""
+    checker = seen.checker
+    again = checker.run(case)
+    for name in same_results(done, again):
+        seen.unsteady.setdefault(name, case)
+    if warm_up is None or warm_up.format != case.format:
+        return
+    used = checker.run(case, warm_up)
+    right = checker.reference(case)
+    for judgement in checker.judge(case, used, right, reused=True):
+        if judgement.state in (State.WRONG, State.SHAPE, State.NONFINITE):
+            seen.judgements[judgement.quantity].append(judgement)

@@ -1,0 +1,133 @@
+"""Arrays of which the reference knows the values only so far, and implementations only so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from backproof.oracles.outcome import FloatArray
+from backproof.oracles.products import BoolArray
+
+MaybeArray = FloatArray | None
+MaybeMask = BoolArray | None
+
+
+@dataclass(eq=False)
+class Uncertain:
+    """What is known of one array; ``None`` stands for zeros, or for nowhere.
+
+    Attributes:
+        value: what the reference computed, R.
+        own: R is within this of the exact value.
+        spread: an honest implementation is within this of the exact value.
+        unsure: entries of which nothing may be demanded.
+        demanded: entries whose value is not finite and right: NaN or infinite in any order.
+        overflow: entries at which the format may overflow in some order.
+        tail: the part of the spread granted to implementations that lose a tail's accuracy.
+        hull: entries at a kink, whose value is the middle of what is legal there.
+        peak: where the format may overflow, the sum of the absolute values of all summands.
+        content: an upper bound of the sum, over the summands of an expansion, of the product of
+            1 + |factor|; what underflows are counted by.
+        largest: an upper bound of every number that an evaluation meets on the way.
+    """
+
+    value: FloatArray
+    own: MaybeArray = None
+    spread: MaybeArray = None
+    unsure: MaybeMask = None
+    demanded: MaybeMask = None
+    overflow: MaybeMask = None
+    tail: FloatArray | float | None = None
+    hull: MaybeMask = None
+    peak: MaybeArray = None
+    content: float | None = None
+    largest: float | None = None
+    bulk_or_none: MaybeArray = None
+    _top: float | None = field(default=None, init=False)
+    _ratio: float | None = field(default=None, init=False)
+
+    @property
+    def bulk(self) -> FloatArray:
+        """An upper bound of |honest value| and of |R|, entrywise; 0 where it is not finite."""
+        if self.bulk_or_none is None:
+            bulk = np.abs(self.value)
+            if self.own is not None:
+                bulk += self.own
+            if self.spread is not None:
+                bulk += self.spread
+            bad = self.special
+            if bad is not None:
+                bulk[bad] = 0.0
+            self.bulk_or_none = bulk
+        return self.bulk_or_none
+
+    @property
+    def special(self) -> MaybeMask:
+        """Entries to which no bound applies."""
+        return either(self.unsure, self.demanded)
+
+    @property
+    def top(self) -> float:
+        """The greatest entry of the bulk."""
+        if self._top is None:
+            self._top = float(self.bulk.max(initial=0.0))
+        return self._top
+
+    @property
+    def ratio(self) -> float:
+        """The greatest own / spread: infinite where only the reference is unsure."""
+        if self._ratio is None:
+            if self.own is None:
+                self._ratio = 0.0
+            elif self.spread is None:
+                self._ratio = float("inf")
+            else:
+                with np.errstate(all="ignore"):
+                    quotient = self.own / self.spread
+                self._ratio = float(np.fmax.reduce(quotient, axis=None, initial=0.0))
+        return self._ratio
+
+    @property
+    def doubtful(self) -> MaybeMask:
+        """Entries that an implementation may have lost: unsure, or overflowed."""
+        return either(self.unsure, self.overflow)
+
+
+def either(left: MaybeMask, right: MaybeMask) -> MaybeMask:
+    """The union of two masks."""
+    if left is None or right is None:
+        return right if left is None else left
+    return left | right
+
+
+def total(left: MaybeArray, right: MaybeArray) -> MaybeArray:
+    """The sum of two arrays that broadcast."""
+    if left is None or right is None:
+        return right if left is None else left
+    return left + right
+
+
+def settle(found: Uncertain) -> Uncertain:
+    """The same with every entry that is not finite marked: demanded where it was, else unsure."""
+    lost = ~np.isfinite(found.value)
+    demanded = found.demanded
+    if demanded is not None:
+        demanded = demanded & lost
+        if found.doubtful is not None:
+            demanded &= ~found.doubtful
+        lost &= ~demanded
+    for radius in (found.own, found.spread):
+        if radius is not None:
+            lost |= ~np.isfinite(radius) if demanded is None else ~np.isfinite(radius) & ~demanded
+    unsure = either(found.unsure, lost)
+    assert unsure is not None
+    found.unsure = unsure if unsure.any() else None
+    found.demanded = demanded if demanded is not None and demanded.any() else None
+    bad = found.special
+    if bad is not None:
+        if found.own is not None:
+            found.own = np.where(bad, 0.0, found.own)
+        if found.spread is not None:
+            found.spread = np.where(bad, 0.0, found.spread)
+    return found
