@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from itertools import permutations
 from typing import Any
 
 import backproof
@@ -21,10 +22,11 @@ from backproof.reports.finding import (
 )
 from backproof.spec.claims import Claim, read_claim
 from backproof.spec.equal import Answer, Kind, decide
+from backproof.spec.expand import expand
 from backproof.spec.layer import Spec
 from backproof.spec.mistakes import WrongForm, wrong_forms
 from backproof.spec.normal import TooLargeError, normalise
-from backproof.spec.terms import Entry, substitute
+from backproof.spec.terms import Entry, Index, Term, substitute
 from backproof.spec.witness import Witness
 
 VERDICTS = {
@@ -96,21 +98,11 @@ def name_mistake(claim: Claim, spec: Spec, quantity: str) -> Mistake | None:
     """The mistake of the catalogue that turns the right equation into the claim's right side."""
     if claim.right is None:
         return Mistake(kind=MistakeKind.SHAPE, sentence=claim.trouble)
-    try:
-        written = normalise(claim.right)
-    except (TooLargeError, ArithmeticError, ValueError):
-        return None
-    best: WrongForm | None = None
-    for form in wrong_forms(spec.derivation, quantity):
-        if len(form.indices) != len(claim.indices):
-            continue
-        change = dict(zip(form.indices, claim.indices, strict=True))
-        try:
-            same = normalise(_one_axis(substitute(form.value, change), claim)) == written
-        except (TooLargeError, ArithmeticError, ValueError):
-            continue
-        if same and (best is None or form.mistake.weight < best.mistake.weight):
-            best = form
+    # In terms of the intermediates first: only what no form explains there is written out.
+    for write in (lambda term: term, lambda term: expand(spec.derivation, term)):
+        best = _lightest(claim, spec, quantity, write)
+        if best is not None:
+            break
     if best is None:
         return Mistake(kind=MistakeKind.SHAPE, sentence=claim.trouble) if claim.trouble else None
     return Mistake(
@@ -118,6 +110,40 @@ def name_mistake(claim: Claim, spec: Spec, quantity: str) -> Mistake | None:
         variant=best.mistake.variant,
         sentence=best.mistake.sentence,
     )
+
+
+def _lightest(
+    claim: Claim, spec: Spec, quantity: str, write: Callable[[Term], Term]
+) -> WrongForm | None:
+    """The least far-fetched wrong form whose right side is the claim's."""
+    assert claim.right is not None
+    best: WrongForm | None = None
+    try:
+        written = normalise(write(claim.right))
+    except (TooLargeError, ArithmeticError, ValueError):
+        return None
+    for form in wrong_forms(spec.derivation, quantity):
+        if len(form.indices) != len(claim.indices):
+            continue
+        if best is not None and form.mistake.weight >= best.mistake.weight:
+            continue
+        for indices in _orders(claim):
+            change = dict(zip(form.indices, indices, strict=True))
+            try:
+                value = normalise(write(_one_axis(substitute(form.value, change), claim)))
+            except (TooLargeError, ArithmeticError, ValueError):
+                continue
+            if value == written:
+                best = form
+    return best
+
+
+def _orders(claim: Claim) -> list[tuple[Index, ...]]:
+    """The order of the left side's indices; any order where the right side has others besides."""
+    named = claim.left.indices if isinstance(claim.left, Entry) else claim.indices
+    if len(named) == len(claim.indices):
+        return [claim.indices]
+    return list(permutations(claim.indices))
 
 
 def _one_axis(term: Any, claim: Claim) -> Any:

@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from flint import arb
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -108,7 +108,7 @@ def points(dtype, name):
     limits = np.finfo(dtype)
     magnitudes = [
         np.exp2(rng.uniform(-30, 3, 300)),
-        [0, limits.smallest_subnormal, limits.tiny, limits.eps, 1, float(limits.max) / 2],
+        [0, limits.smallest_subnormal, limits.tiny, limits.eps, 1, limits.max],
     ]
     z = np.concatenate(
         [
@@ -324,6 +324,7 @@ rows_of_logits = st.sampled_from(DTYPES).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(rows_of_logits)
 def test_softmax_family_is_right_to_the_bound(z):
     """Bounds for C terms with exponents s = z - max, derived step by step.

@@ -133,6 +133,14 @@ def test_binary_cross_entropy_keeps_its_bound(dtype):
     assert abs(arb(float(loss)) - exact / 12) <= 36 * u * exact / 12 + tiny
 
 
+def test_binary_cross_entropy_of_a_tiny_probability_keeps_its_digits():
+    """-log(1 - a) = a + a^2/2 + ...: rounded to a, but for 8u; 1 - a alone would round to 1."""
+    a = 2.0**-60
+    loss, _ = binary_cross_entropy(np.array([a]), np.array([0.0]))
+
+    assert abs(Fraction(float(loss)) - Fraction(a)) <= 9 * unit_roundoff(np.float64) * Fraction(a)
+
+
 @every_dtype
 @pytest.mark.parametrize("axis", [0, 1])
 def test_softmax_cross_entropy_keeps_its_bound(dtype, axis):

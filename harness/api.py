@@ -1,0 +1,232 @@
+"""The Python front door: verify, check, compare."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import backproof
+from backproof.adapters.registry import adapt
+from backproof.adapters.bundled import bundled_subjects
+from backproof.checking import Judgement
+from backproof.comparing import compare_claims
+from backproof.controls import limits
+from backproof.crosscheck import Answers, crosscheck
+from backproof.diagnosis import diagnose
+from backproof.errors import UsageError
+from backproof.findings import BAD, Wording
+from backproof.loading import Loaded, load, loaded
+from backproof.reports.finding import Control, Finding, Report, Verdict
+from backproof.shrinking import smallest
+from backproof.spec.layer import Spec
+from backproof.stating import state
+from backproof.subjects import Subject
+from backproof.theorems import depth_findings, initialiser_findings
+from backproof.verifying import Observations, Settings, observe
+
+# Called with the label of each subject before it runs.
+Progress = Callable[[str, int, int], None]
+
+
+class Refuted(AssertionError):
+    """A subject is wrong; the message is the report's text.
+
+    Attributes:
+        report: the whole report.
+    """
+
+    def __init__(self, report: Report) -> None:
+        from backproof.reports.render_terminal import render
+
+        super().__init__("\n" + render(report, width=100, color=False))
+        self.report = report
+
+
+def verify(
+    subject: Any = None,
+    spec: Spec | str | None = None,
+    *,
+    layout: str | None = None,
+    activation: str | None = None,
+    scale: str = "sum",
+    mapping: Mapping[str, str] | None = None,
+    examples: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Report:
+    """Check a layer's forward and backward pass against the derived equations and the oracles.
+
+    Args:
+        subject: an address such as ``layers.py:Dense``, a class, a function, a ``Subject``, or a
+            sequence of them; None for the bundled layers in every layout, activation and dtype.
+        spec: what it should compute; inferred for dense layers.
+        layout: of a dense layer, instead of inferring it: ``ni,oi->no``, ``ni,io->no``,
+            ``oi,in->on``.
+        activation: likewise.
+        scale: "mean" where the layer divides the gradients of its parameters by the number of
+            samples, and means to.
+        mapping: how the layer calls a tensor, such as ``{"W": "weights"}``.
+        examples: cases for each layer, over all dtypes.
+        seed: of all random choices.
+        progress: told the label of each layer before it runs.
+
+    Raises:
+        UsageError: a subject cannot be found, or what it is cannot be inferred.
+        SpecError: the spec is wrong.
+    """
+    if isinstance(spec, str):
+        spec = state(spec, layout=layout, activation=activation, scale=scale)
+    if subject is None:
+        subjects = list(bundled_subjects())
+        found = Settings(examples=examples or BUNDLED_EXAMPLES, seed=seed)
+    else:
+        many = isinstance(subject, Sequence) and not isinstance(subject, str)
+        subjects = [
+            _subject(s, spec, layout, activation, scale, mapping or {})
+            for s in (subject if many else [subject])
+        ]
+        found = Settings(examples=examples or Settings.examples, seed=seed)
+    report = _verify_all(subjects, found, progress)
+    if subject is not None:
+        return report
+    theorems = [*depth_findings(), *initialiser_findings()]
+    return _with(report, theorems)
+
+
+BUNDLED_EXAMPLES = 36
+
+
+def check(subject: Any, spec: Spec | str | None = None, **options: Any) -> Report:
+    """``verify``, raising when something is wrong.
+
+    Raises:
+        Refuted: a finding is refuted, or the subject failed; the message is the diagnosis.
+    """
+    report = verify(subject, spec, **options)
+    if not report.ok:
+        raise Refuted(report)
+    return report
+
+
+def compare(claims: str | Sequence[str], given: Spec | str | None = None) -> Report:
+    """Judge claims such as ``dW = dZ^T X``.
+
+    Args:
+        claims: one or several, in index or in matrix notation.
+        given: what defines the names: a ``Spec``, equations, a file, a name.
+    """
+    spec = state(given) if isinstance(given, str) else given
+    return compare_claims([claims] if isinstance(claims, str) else list(claims), spec)
+
+
+def _subject(
+    given: Any,
+    spec: Spec | None,
+    layout: str | None,
+    activation: str | None,
+    scale: str,
+    mapping: Mapping[str, str],
+) -> Subject:
+    if isinstance(given, Subject):
+        return given
+    found: Loaded = load(given) if isinstance(given, str) else loaded(given)
+    return adapt(
+        found, spec=spec, layout=layout, activation=activation, scale=scale, mapping=mapping
+    )
+
+
+def _verify_all(subjects: Sequence[Subject], wanted: Settings, progress: Progress | None) -> Report:
+    if not subjects:
+        raise UsageError("nothing to verify")
+    answers = Answers()
+    findings: list[Finding] = []
+    controls: dict[str, Control] = {}
+    notes: list[str] = []
+    for number, subject in enumerate(subjects):
+        if progress is not None:
+            progress(subject.label, number, len(subjects))
+        seen = observe(subject, wanted)
+        findings += judged(seen, answers)
+        if seen.control is not None:
+            controls[subject.label] = seen.control.result()
+        notes += [f"{subject.label}: {fact}" for fact in subject.facts]
+        if seen.skipped:
+            notes.append(
+                f"{subject.label}: {seen.skipped} cases were left out, since the layer is slow "
+                "at large sizes"
+            )
+    return Report(
+        command="verify",
+        version=backproof.__version__,
+        findings=findings,
+        controls=controls,
+        notes=notes,
+        environment=_environment(wanted, controls),
+    )
+
+
+def judged(seen: Observations, answers: Answers) -> list[Finding]:
+    """The findings on one subject, diagnosed and with the smallest cases."""
+    checker = seen.checker
+    wrong = {
+        q: sorted(js, key=lambda j: j.state not in BAD)
+        for q, js in seen.judgements.items()
+        if any(j.state in BAD for j in js)
+    }
+    forward_right = not any(checker.derivation.program.statement(q) is not None for q in wrong)
+    oracles = crosscheck(checker, answers, forward_right=forward_right)
+    diagnoses = diagnose(checker, wrong)
+    found = {q: _smallest(seen, q, js) for q, js in wrong.items()}
+    wording = Wording(seen, diagnoses, found, oracles)
+    return [*wording.findings(), *oracles.findings]
+
+
+def _smallest(seen: Observations, quantity: str, judgements: Iterable[Judgement]) -> Judgement:
+    checker = seen.checker
+    bad = [j for j in judgements if j.state in BAD]
+    first = min(bad, key=lambda j: (j.reused, j.case.format != "float64", j.expected.size))
+    if first.reused:
+        return first
+
+    def judgement_at(case: Any) -> Judgement | None:
+        done = checker.run(case)
+        right = checker.reference(case)
+        return next((j for j in checker.judge(case, done, right) if j.quantity == quantity), None)
+
+    # A wrong shape is the clearer example where there is one; else a wrong value of right shape.
+    def fails(case: Any) -> bool:
+        found = judgement_at(case)
+        return found is not None and found.state is first.state
+
+    case = smallest(checker.inputs, fails, first.case)
+    found = judgement_at(case)
+    return found if found is not None and found.state in BAD else first
+
+
+def _with(report: Report, findings: Sequence[Finding]) -> Report:
+    import msgspec
+
+    return msgspec.structs.replace(report, findings=[*report.findings, *findings])
+
+
+def _environment(wanted: Settings, controls: Mapping[str, Control]) -> dict[str, Any]:
+    import jax
+    import numpy as np
+    import sympy
+
+    return {
+        "seed": wanted.seed,
+        "examples": wanted.examples,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "jax": jax.__version__,
+        "sympy": sympy.__version__,
+        "limits": limits(controls.values()),
+    }
+
+
+def passed(report: Report) -> bool:
+    """Whether something was verified and nothing is wrong."""
+    counts = report.counts
+    return report.ok and bool(counts[Verdict.HOLDS] + counts[Verdict.ASSUMES])

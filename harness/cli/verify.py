@@ -1,0 +1,79 @@
+"""``backproof verify``: check layers; without a subject, the bundled ones."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from backproof.cli.options import output_of, shared
+from backproof.errors import UsageError
+
+
+@click.command()
+@click.argument("subjects", nargs=-1, metavar="[SUBJECT ...]")
+@click.option("--spec", metavar="FILE|NAME", help="What the layer should compute.")
+@click.option("--layout", metavar="L", help="Instead of inferring it: 'ni,io->no', ...")
+@click.option("--activation", metavar="G", help="Instead of inferring it.")
+@click.option(
+    "--map",
+    "mapping",
+    multiple=True,
+    metavar="NAME=ATTR",
+    help="How the layer calls a tensor, such as W=weights. Repeatable.",
+)
+@click.option(
+    "--scale",
+    type=click.Choice(["sum", "mean"]),
+    default="sum",
+    help="mean: gradients of parameters are divided by the number of samples.",
+)
+@click.option(
+    "--examples", type=click.IntRange(1), envvar="BACKPROOF_EXAMPLES", help="Cases for each layer."
+)
+@shared
+def verify(**values: Any) -> int:
+    """Check the forward and backward pass of layers.
+
+    SUBJECT is path/to/file.py:Name or package.module:Name, where Name is a class, a function
+    marked as a subject, or either half of a forward/backward pair of functions. Without one, the
+    bundled layers are verified in every layout, activation and dtype.
+    """
+    output = output_of(values)
+    mapping = dict(_pair(text) for text in values["mapping"])
+    from backproof.api import verify as verify_layers
+    from backproof.cli.output import emit
+
+    report = verify_layers(
+        list(values["subjects"]) or None,
+        values["spec"],
+        layout=values["layout"],
+        activation=values["activation"],
+        scale=values["scale"],
+        mapping=mapping,
+        examples=values["examples"],
+        seed=output.seed,
+        progress=None if output.quiet or not _shows_progress() else _progress,
+    )
+    if _shows_progress():
+        click.echo("\r\033[K", err=True, nl=False)
+    return emit(report, output)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, attribute = text.partition("=")
+    if not sign or not name or not attribute:
+        raise UsageError(
+            f"--map takes NAME=ATTR, found {text!r}", "write for example --map W=self.weights"
+        )
+    return name.strip(), attribute.strip()
+
+
+def _shows_progress() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("CI")
+
+
+def _progress(label: str, done: int, total: int) -> None:
+    click.echo(f"\r\033[K[{done + 1}/{total}] {label}"[:100], err=True, nl=False)
