@@ -71,7 +71,7 @@ class _Record(
     """Common settings: immutable, keyword-only; absent keys are left out of the JSON."""
 
 
-class Where(_Record):
+class Where(_Record, frozen=True):
     """A place: ``line`` and ``column`` count from 1 in the file, or in a notebook's cell.
 
     ``cell`` counts from 0.
@@ -83,7 +83,7 @@ class Where(_Record):
     cell: int | None = None
 
 
-class Mistake(_Record):
+class Mistake(_Record, frozen=True):
     """A mistake by its name, with the variant and one sentence that says what was done."""
 
     kind: MistakeKind
@@ -91,7 +91,7 @@ class Mistake(_Record):
     sentence: str | None = None
 
 
-class Derived(_Record):
+class Derived(_Record, frozen=True):
     """The equation that follows from the specification, in three notations."""
 
     index: str | None = None
@@ -99,7 +99,7 @@ class Derived(_Record):
     latex: str | None = None
 
 
-class Counterexample(_Record):
+class Counterexample(_Record, frozen=True):
     """The smallest case found for which the result is wrong.
 
     ``inputs``, ``expected`` and ``got`` are nested lists of numbers (or of strings, for exact
@@ -115,7 +115,7 @@ class Counterexample(_Record):
     snippet: str | None = None
 
 
-class Shapes(_Record):
+class Shapes(_Record, frozen=True):
     """Shapes expected and returned; symbolic (``"(n, o)"``) and at each size tried.
 
     ``table`` has a row a size: ``{"sizes": {...}, "expected": [..], "got": [..]}``; ``note`` points
@@ -128,10 +128,11 @@ class Shapes(_Record):
     note: str | None = None
 
 
-class Evidence(_Record):
+class Evidence(_Record, frozen=True):
     """What one oracle says: whether it agrees, the error it saw and the bound it allows.
 
-    ``error`` is the largest |result - reference|, in units of ``bound`` when ``relative`` is set.
+    ``error`` is |result - reference| at the entry that is worst relative to its bound, ``bound``
+    the derived bound there.
     """
 
     oracle: str
@@ -142,7 +143,7 @@ class Evidence(_Record):
     note: str | None = None
 
 
-class Finding(_Record):
+class Finding(_Record, frozen=True):
     """One answer to one question, with everything needed to understand and to redo it."""
 
     id: str
@@ -164,7 +165,7 @@ class Finding(_Record):
     notes: list[str] = []
 
 
-class Control(_Record):
+class Control(_Record, frozen=True):
     """The negative controls of a run: mistakes planted, mistakes caught, and the finest error seen.
 
     ``limit`` maps a quantity to the smallest relative error of a single entry that this run
@@ -178,7 +179,7 @@ class Control(_Record):
     limit: dict[str, float] = {}
 
 
-class Report(_Record):
+class Report(_Record, frozen=True):
     """A run's findings and what is needed to read them.
 
     ``notes`` are sentences about the run as a whole: what was inferred, what proves every depth,
