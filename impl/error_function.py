@@ -73,11 +73,11 @@ class _Polynomials(NamedTuple):
 
 def _polynomials(precision: int) -> _Polynomials:
     """Cuts both series for a format with `precision` bits, in powers of t for Horner's rule."""
-    cut = [
-        [float(c) for c in chebyshev.cheb2poly([c for c in series if abs(c) > 2.0**-precision / 8])]
+    scaled_erfc, erf_ratio = (
+        chebyshev.cheb2poly(chebyshev.chebtrim(series, 2.0**-precision / 8)).tolist()
         for series in (SCALED_ERFC_SERIES, ERF_RATIO_SERIES)
-    ]
-    return _Polynomials(cut[0], cut[1], 2.0 ** ((precision + 1) // 2) + 1.0)
+    )
+    return _Polynomials(scaled_erfc, erf_ratio, 2.0 ** ((precision + 1) // 2) + 1.0)
 
 
 _POLYNOMIALS = {np.dtype(np.float64): _polynomials(53), np.dtype(np.float32): _polynomials(24)}
