@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import backproof
-from backproof.adapters.registry import adapt
 from backproof.adapters.bundled import bundled_subjects
-from backproof.checking import Judgement
+from backproof.adapters.registry import adapt
+from backproof.checking import Judgement, State
 from backproof.comparing import compare_claims
 from backproof.controls import limits
 from backproof.crosscheck import Answers, crosscheck
 from backproof.diagnosis import diagnose
 from backproof.errors import UsageError
 from backproof.findings import BAD, Wording
-from backproof.loading import Loaded, load, loaded
+from backproof.loading import Loaded, load
 from backproof.reports.finding import Control, Finding, Report, Verdict
 from backproof.shrinking import smallest
 from backproof.spec.layer import Spec
@@ -51,6 +53,7 @@ def verify(
     activation: str | None = None,
     scale: str = "sum",
     mapping: Mapping[str, str] | None = None,
+    accumulate: str | None = None,
     examples: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -67,6 +70,8 @@ def verify(
         scale: "mean" where the layer divides the gradients of its parameters by the number of
             samples, and means to.
         mapping: how the layer calls a tensor, such as ``{"W": "weights"}``.
+        accumulate: the format in which the layer computes on purpose, such as "float32", where
+            that is narrower than its inputs.
         examples: cases for each layer, over all dtypes.
         seed: of all random choices.
         progress: told the label of each layer before it runs.
@@ -83,7 +88,7 @@ def verify(
     else:
         many = isinstance(subject, Sequence) and not isinstance(subject, str)
         subjects = [
-            _subject(s, spec, layout, activation, scale, mapping or {})
+            _subject(s, spec, layout, activation, scale, mapping or {}, accumulate)
             for s in (subject if many else [subject])
         ]
         found = Settings(examples=examples or Settings.examples, seed=seed)
@@ -127,13 +132,27 @@ def _subject(
     activation: str | None,
     scale: str,
     mapping: Mapping[str, str],
+    accumulate: str | None,
 ) -> Subject:
     if isinstance(given, Subject):
         return given
-    found: Loaded = load(given) if isinstance(given, str) else loaded(given)
-    return adapt(
+    found = load(given) if isinstance(given, str) else _loaded(given)
+    adapted = adapt(
         found, spec=spec, layout=layout, activation=activation, scale=scale, mapping=mapping
     )
+    return adapted if accumulate is None else replace(adapted, accumulate=accumulate)
+
+
+def _loaded(given: Any) -> Loaded:
+    """A class or a function that is at hand already."""
+    module = inspect.getmodule(given)
+    name = getattr(given, "__qualname__", None)
+    if module is None or name is None:
+        raise UsageError(
+            f"a subject is an address, a class or a function, found a {type(given).__name__}"
+        )
+    file = getattr(module, "__file__", None)
+    return Loaded(given, module, file, name, f"{module.__name__}:{name}")
 
 
 def _verify_all(subjects: Sequence[Subject], wanted: Settings, progress: Progress | None) -> Report:
@@ -175,17 +194,48 @@ def judged(seen: Observations, answers: Answers) -> list[Finding]:
         if any(j.state in BAD for j in js)
     }
     forward_right = not any(checker.derivation.program.statement(q) is not None for q in wrong)
-    oracles = crosscheck(checker, answers, forward_right=forward_right)
+    oracles = crosscheck(checker, answers, small_sizes(seen), forward_right=forward_right)
     diagnoses = diagnose(checker, wrong)
     found = {q: _smallest(seen, q, js) for q, js in wrong.items()}
     wording = Wording(seen, diagnoses, found, oracles)
     return [*wording.findings(), *oracles.findings]
 
 
+def small_sizes(seen: Observations) -> dict[str, int]:
+    """Small distinct sizes; where a layer raised at those, small sizes at which it ran."""
+    axes = seen.checker.inputs.every_axis
+    distinct = dict(zip(axes, range(2, 2 + len(axes)), strict=True))
+    ran = [
+        dict(j.case.sizes)
+        for judgements in seen.judgements.values()
+        for j in judgements
+        if j.got is not None and 2 <= min(j.case.sizes.values()) <= max(j.case.sizes.values()) <= 8
+    ]
+    reached: dict[tuple[tuple[str, int], ...], int] = {}
+    for found in ran:
+        key = tuple(found.items())
+        reached[key] = reached.get(key, 0) + 1
+    raised = {tuple(c.case.sizes.items()) for c in seen.crashes}
+    if tuple(distinct.items()) not in raised or not reached:
+        return distinct
+    whole = {key: count for key, count in reached.items() if key not in raised}
+    return dict(min(whole or reached, key=lambda key: (-len({s for _, s in key}), key)))
+
+
 def _smallest(seen: Observations, quantity: str, judgements: Iterable[Judgement]) -> Judgement:
     checker = seen.checker
     bad = [j for j in judgements if j.state in BAD]
-    first = min(bad, key=lambda j: (j.reused, j.case.format != "float64", j.expected.size))
+    # A wrong value of the right shape says more than a wrong shape.
+    order = (State.WRONG, State.NONFINITE, State.SHAPE)
+    first = min(
+        bad,
+        key=lambda j: (
+            j.reused,
+            order.index(j.state),
+            j.case.format != "float64",
+            j.expected.size,
+        ),
+    )
     if first.reused:
         return first
 
@@ -194,7 +244,6 @@ def _smallest(seen: Observations, quantity: str, judgements: Iterable[Judgement]
         right = checker.reference(case)
         return next((j for j in checker.judge(case, done, right) if j.quantity == quantity), None)
 
-    # A wrong shape is the clearer example where there is one; else a wrong value of right shape.
     def fails(case: Any) -> bool:
         found = judgement_at(case)
         return found is not None and found.state is first.state

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from backproof.cases import Case, Inputs
 from backproof.oracles.decide import Decision, decide, worst
-from backproof.oracles.formats import FORMATS, Format
+from backproof.oracles.decide import State as EntryState
+from backproof.oracles.formats import FORMATS
 from backproof.oracles.reference import Bounded, reference
 from backproof.running import Run, run
 from backproof.spec.derive import Derivation, gradient_name, with_upstream
@@ -117,8 +118,17 @@ class Checker:
             if name not in done.results:
                 found.append(self._absent(name, case, done, bounded, reused))
                 continue
-            found.append(self.judge_one(name, case, done.results[name], bounded, reused))
+            judged = self.judge_one(name, case, done.results[name], bounded, reused)
+            if self._unfinished(name, done) and judged.state is not State.RIGHT:
+                judged = self._absent(name, case, done, bounded, reused)
+            found.append(judged)
         return found
+
+    def _unfinished(self, name: str, done: Run) -> bool:
+        """Whether a result may be half done, since the pass that computes it raised."""
+        if done.error is None:
+            return False
+        return done.error.stage != "backward" or self.derivation.program.statement(name) is None
 
     def judge_one(
         self,
@@ -135,9 +145,8 @@ class Checker:
             return Judgement(
                 name, State.SHAPE, case, got, expected, float("inf"), note=note, reused=reused
             )
-        format = FORMATS[case.format]
-        decision = decide(got, bounded, format)
-        return _judgement(name, case, got, expected, decision, format, reused)
+        decision = decide(got, bounded, case.format)
+        return _judgement(name, case, got, expected, decision, reused)
 
     def _absent(
         self, name: str, case: Case, done: Run, bounded: Bounded, reused: bool
@@ -155,30 +164,31 @@ def _judgement(
     got: NDArray[Any],
     expected: NDArray[np.float64],
     decision: Decision,
-    format: Format,
     reused: bool,
 ) -> Judgement:
-    if decision.any_wrong:
-        state = State.WRONG
-    elif decision.any_undecided:
-        state = State.UNDECIDED
-    else:
-        state = State.RIGHT
-    if not got.size:
-        return Judgement(name, state, case, got, expected, reused=reused)
+    state = _STATES[decision.verdict]
     entry = worst(decision)
+    if entry is None:
+        return Judgement(name, state, case, got, expected, reused=reused)
     if state is State.WRONG and not np.isfinite(entry.got) and np.isfinite(entry.expected):
         state = State.NONFINITE
-    ratio = entry.error / entry.bound if entry.bound else (float("inf") if entry.error else 0.0)
     return Judgement(
         name,
         state,
         case,
         got,
         expected,
-        float(ratio),
-        float(entry.error),
-        float(entry.bound),
-        tuple(entry.index),
-        reused=reused,
+        entry.ratio,
+        abs(entry.got - entry.expected),
+        entry.bound,
+        entry.index,
+        "; ".join(decision.notes),
+        reused,
     )
+
+
+_STATES = {
+    EntryState.RIGHT: State.RIGHT,
+    EntryState.WRONG: State.WRONG,
+    EntryState.UNDECIDED: State.UNDECIDED,
+}

@@ -8,8 +8,9 @@ import numpy as np
 
 from backproof.cases import Case
 from backproof.checking import Checker
+from backproof.oracles.decide import detection_limit
 from backproof.oracles.formats import FORMATS
-from backproof.oracles.reference import Bounded, detection_limit, reference
+from backproof.oracles.reference import Bounded, reference
 from backproof.reports.finding import Control
 from backproof.spec.claims import Claim
 from backproof.spec.equal import Kind, decide
@@ -34,6 +35,8 @@ class Controls:
         for name in self.checker.wanted:
             found = detection_limit(right[name])
             if np.isfinite(found):
+                # An entry cannot be off by less than the spacing of the format's numbers.
+                found = max(found, 2.0 * FORMATS[case.format].u)
                 self.limit[name] = min(found, self.limit.get(name, np.inf))
         left = []
         for form in self.pending:

@@ -62,12 +62,15 @@ class Answers:
         return self.known[place]
 
 
-def crosscheck(checker: Checker, answers: Answers, *, forward_right: bool) -> CrossCheck:
+def crosscheck(
+    checker: Checker, answers: Answers, sizes: Mapping[str, int], *, forward_right: bool
+) -> CrossCheck:
     """Ask every oracle about a layer at small cases.
 
     Args:
         checker: the layer's.
         answers: kept from other layers of the same run.
+        sizes: at which; small, and distinct unless the layer runs at equal sizes only.
         forward_right: whether the layer's own forward pass is the one that the spec states; only
             then do differences of it say anything about its gradients.
     """
@@ -75,7 +78,7 @@ def crosscheck(checker: Checker, answers: Answers, *, forward_right: bool) -> Cr
     spec = checker.subject.spec
     key = (spec.text, tuple(spec.functions.items()), spec.scale, checker.subject.upstream)
     attributions: list[Attribution] = []
-    for case in _cases(checker):
+    for case in _cases(checker, sizes):
         given = answers.ask(checker.derivation, case, checker.wanted, key)
         attribution = attribute(given)
         attributions.append(attribution)
@@ -90,11 +93,9 @@ def crosscheck(checker: Checker, answers: Answers, *, forward_right: bool) -> Cr
     return found
 
 
-def _cases(checker: Checker) -> list[Case]:
-    axes = checker.inputs.every_axis
-    small = dict(zip(axes, range(2, 2 + len(axes)), strict=True))
+def _cases(checker: Checker, sizes: Mapping[str, int]) -> list[Case]:
     return [
-        make_case(checker.inputs, small, "float64", kind, 7 + k) for k, kind in enumerate(KINDS)
+        make_case(checker.inputs, sizes, "float64", kind, 7 + k) for k, kind in enumerate(KINDS)
     ]
 
 

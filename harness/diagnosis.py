@@ -51,7 +51,8 @@ def diagnose(checker: Checker, wrong: Mapping[str, Sequence[Judgement]]) -> dict
         checker: the subject's.
         wrong: for each wrong quantity, judgements of runs that gave a result, wrong ones first.
     """
-    chosen = {q: _telling_judgements(judgements) for q, judgements in wrong.items()}
+    stale = {q: _STALE for q, judgements in wrong.items() if _only_when_reused(judgements)}
+    chosen = {q: _telling_judgements(js) for q, js in wrong.items() if q not in stale}
     chosen = {q: judgements for q, judgements in chosen.items() if judgements}
     matches: dict[str, dict[str, list[WrongForm]]] = {}
     memo = _Memo(checker)
@@ -66,9 +67,20 @@ def diagnose(checker: Checker, wrong: Mapping[str, Sequence[Judgement]]) -> dict
             if forms:
                 found[cause] = sorted(forms, key=lambda f: f.mistake.weight)
         matches[quantity] = found
-    return {
-        quantity: _best(checker, quantity, chosen[quantity], matches, memo) for quantity in chosen
-    }
+    named = {q: _best(checker, q, chosen[q], matches) for q in chosen}
+    return named | {q: Diagnosis(mistake, q) for q, mistake in stale.items()}
+
+
+_STALE = Mistake(
+    "stale-value",
+    "kept from an earlier call",
+    "right on a fresh instance, wrong on one that has run before: something is kept from then",
+)
+_WRONG = (State.WRONG, State.SHAPE, State.NONFINITE)
+
+
+def _only_when_reused(judgements: Sequence[Judgement]) -> bool:
+    return all(j.reused for j in judgements if j.state in _WRONG)
 
 
 def _telling_judgements(judgements: Sequence[Judgement]) -> list[Judgement]:
@@ -141,6 +153,8 @@ class _Memo:
 
 
 def _explains(memo: _Memo, form: WrongForm, quantity: str, judgements: Sequence[Judgement]) -> bool:
+    if form.quantity != quantity and not _fits_downstream(memo.checker, form):
+        return False
     telling = 0
     for j in judgements:
         assert j.got is not None
@@ -150,21 +164,29 @@ def _explains(memo: _Memo, form: WrongForm, quantity: str, judgements: Sequence[
         bounded = values[quantity]
         if not _matches(j, bounded):
             return False
-        if j.state in (State.WRONG, State.SHAPE, State.NONFINITE):
+        if j.state in _WRONG:
             telling += 1
     return telling >= min(TELLING, len(judgements))
+
+
+def _fits_downstream(checker: Checker, form: WrongForm) -> bool:
+    """Whether what follows can still be computed from a wrong form's result."""
+    definition = checker.derivation.definition(form.quantity)
+    return definition is not None and len(definition[0].indices) == len(form.indices)
 
 
 def _matches(j: Judgement, bounded: Bounded) -> bool:
     """Whether a result is what the wrong form gives, within that form's own bound."""
     assert j.got is not None
-    value = np.asarray(bounded.value)
-    if j.got.shape != value.shape:
-        return False
+    got, value = j.got, np.asarray(bounded.value)
+    allowed = np.asarray(bounded.radius) + np.asarray(bounded.own)
+    if got.shape != value.shape:
+        # An axis of size 1 may have been dropped on the way, as of a bias's row.
+        if np.squeeze(got).shape != np.squeeze(value).shape:
+            return False
+        got, value, allowed = np.squeeze(got), np.squeeze(value), np.squeeze(allowed)
     with np.errstate(all="ignore"):
-        off = np.abs(j.got.astype(np.float64) - value)
-        allowed = np.asarray(bounded.radius) + np.asarray(bounded.own)
-        return bool(np.all(off <= allowed))
+        return bool(np.all(np.abs(got.astype(np.float64) - value) <= allowed))
 
 
 def _best(
@@ -172,9 +194,9 @@ def _best(
     quantity: str,
     judgements: Sequence[Judgement],
     matches: Mapping[str, Mapping[str, Sequence[WrongForm]]],
-    memo: _Memo,
 ) -> Diagnosis:
     found = matches[quantity]
+    wrong_forward = any(checker.derivation.program.statement(q) is not None for q in matches)
     # A mistake further up that explains other wrong quantities too is the simpler explanation.
     ranked: list[tuple[int, int, str, WrongForm]] = []
     for distance, (cause, forms) in enumerate(found.items()):
@@ -190,7 +212,13 @@ def _best(
     ranked.sort(key=lambda r: r[:2])
     best = ranked[0]
     also = tuple(r[3].mistake for r in ranked[1:] if r[:2] == best[:2])
-    return Diagnosis(best[3].mistake, best[2], also, best[3])
+    mistake = best[3].mistake
+    forward = checker.derivation.program.statement(best[2]) is not None
+    if forward and best[2] != quantity and not wrong_forward:
+        # The forward pass is right: it is the backward pass that goes by another value.
+        words = f"the backward pass goes by another {best[2]} than the forward pass"
+        mistake = Mistake("stale-value", best[2], f"{words}: {mistake.sentence}")
+    return Diagnosis(mistake, best[2], also, best[3])
 
 
 def _undescribed(checker: Checker, quantity: str, judgements: Sequence[Judgement]) -> Diagnosis:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -95,9 +96,9 @@ class Wording:
         """The place and text of the statement in the layer's own code."""
         if quantity in self.subject.lines:
             file, line, text = self.subject.lines[quantity]
-            return Where(file=file, line=line), text
+            return Where(file=_shown_path(file), line=line), text
         if self.subject.file is not None:
-            return Where(file=self.subject.file), None
+            return Where(file=_shown_path(self.subject.file)), None
         return None, None
 
     def _crash_of(self, quantity: str) -> Crash | None:
@@ -217,7 +218,8 @@ class Wording:
         rows = []
         measured = [j for j in judged if j.got is not None and j.got.size and np.isfinite(j.ratio)]
         if measured:
-            worst = max(measured, key=lambda j: j.ratio)
+            plain = [j for j in measured if j.case.kind in ("normal", "whole")]
+            worst = max(plain or measured, key=lambda j: j.ratio)
             rows.append(
                 Evidence(
                     oracle="derived",
@@ -258,7 +260,8 @@ class Wording:
         at = judgement.position
         place = f"[{','.join(map(str, at))}]" if at else ""
         right = _number(judgement.expected[at])
-        return f"with {sizes}, {quantity}{place} is {right}; the layer gives {_number(judgement.got[at])}"
+        wrong = _number(judgement.got[at])
+        return f"with {sizes}, {quantity}{place} is {right}; the layer gives {wrong}"
 
     def _snippet(self, quantity: str, judgement: Judgement, needed: Sequence[str]) -> str:
         """A program that shows the right and the wrong result; it needs NumPy alone."""
@@ -335,7 +338,7 @@ class Wording:
             verdict=verdict,
             subject=self.subject.label,
             message=message,
-            where=Where(file=self.subject.file) if self.subject.file else None,
+            where=Where(file=_shown_path(self.subject.file)) if self.subject.file else None,
             **rest,
         )
 
@@ -452,7 +455,7 @@ class Wording:
             check=Check.CRASH,
             verdict=Verdict.ASSUMES if empty else Verdict.ERROR,
             subject=self.subject.label,
-            where=Where(file=error.file or self.subject.file, line=error.line),
+            where=Where(file=_shown_path(error.file or self.subject.file), line=error.line),
             statement=error.text or None,
             message=_crash_sentence(crash),
             assumption="at least one sample" if empty else None,
@@ -464,6 +467,16 @@ class Wording:
 
 
 # ---------------------------------------------------------------- words and numbers
+
+
+def _shown_path(file: str | None) -> str | None:
+    """A path as seen from the current folder, when it lies below it."""
+    if file is None:
+        return None
+    try:
+        return str(Path(file).resolve().relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return file
 
 
 def _tells(crash: Crash) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as hypothesis_seed
 
-from backproof.cases import Case, Inputs, cases, plan
+from backproof.cases import Case, Inputs, cases, make_case, plan
 from backproof.checking import Checker, Judgement, State
 from backproof.controls import Controls
 from backproof.running import Run, same_results
@@ -73,7 +73,6 @@ def observe(subject: Subject, wanted: Settings) -> Observations:
     seen = Observations(subject, checker)
     seen.control = Controls(checker) if wanted.controls else None
     slowest: dict[str, float] = {}
-    warm_up: Case | None = None
     for number, case in enumerate(_cases(checker.inputs, wanted)):
         if _too_slow(case, slowest):
             seen.skipped += 1
@@ -83,8 +82,7 @@ def observe(subject: Subject, wanted: Settings) -> Observations:
         _note_time(case, time.perf_counter() - started, slowest)
         _take(seen, case, done, controls=number < wanted.examples)
         if number < 2 * REPEATED and done.error is None:
-            _repeat(seen, case, done, warm_up)
-            warm_up = case
+            _repeat(seen, case, done)
     return seen
 
 
@@ -159,16 +157,22 @@ def _take(seen: Observations, case: Case, done: Run, *, controls: bool) -> None:
         seen.control.see(case, right)
 
 
-def _repeat(seen: Observations, case: Case, done: Run, warm_up: Case | None) -> None:
+def _repeat(seen: Observations, case: Case, done: Run) -> None:
     """Run again on a fresh instance, which must give the same bits; and on one used before."""
     checker = seen.checker
     again = checker.run(case)
     for name in same_results(done, again):
         seen.unsteady.setdefault(name, case)
-    if warm_up is None or warm_up.format != case.format:
-        return
-    used = checker.run(case, warm_up)
+    used = checker.run(case, _another(checker.inputs, case))
     right = checker.reference(case)
     for judgement in checker.judge(case, used, right, reused=True):
         if judgement.state in (State.WRONG, State.SHAPE, State.NONFINITE):
             seen.judgements[judgement.quantity].append(judgement)
+
+
+def _another(inputs: Inputs, case: Case) -> Case:
+    """A case with other numbers, and as many samples or one more."""
+    sizes = dict(case.sizes)
+    if inputs.samples in sizes and sizes[inputs.samples] % 2:
+        sizes[inputs.samples] += 1
+    return make_case(inputs, sizes, case.format, "normal", 11)

@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 
 from backproof.oracles import curves
-from backproof.oracles.elementary import ETA, Memo, U
+from backproof.oracles.elementary import ETA, VALUES, Memo, U
 from backproof.oracles.formats import Format
 from backproof.oracles.outcome import FloatArray
 from backproof.oracles.products import UP
@@ -49,6 +49,7 @@ def elementwise(name: str, order: int, argument: Uncertain, fmt: Format, memo: M
         if spread is not None:
             spread *= UP
         found = Uncertain(value, own, spread, unsure=argument.doubtful, tail=tail)
+        found.conventional = argument.conventional
         for kink in curves.jumps(name, order):
             _at_kink(found, name, order, argument, reach, kink, fmt)
     if argument.demanded is not None:
@@ -57,16 +58,10 @@ def elementwise(name: str, order: int, argument: Uncertain, fmt: Format, memo: M
             sure = np.zeros_like(sure)
         found.demanded = sure
         found.unsure = either(found.unsure, argument.demanded & ~sure)
-    if fmt.u and not found_is_bounded(name, order):
+    # The other functions of the table are at most |z| + 1.
+    if fmt.u and (name == "exp" or (name, order) not in VALUES):
         found.overflow = _overflows(found, fmt)
     return settle(found)
-
-
-def found_is_bounded(name: str, order: int) -> bool:
-    """Whether no format can overflow at a function's values, with finite arguments."""
-    return (name, order) in curves.DIAMETER or (
-        curves.LIPSCHITZ.get((name, order), 2.0) <= 1.0 and name not in ("softplus",)
-    )
 
 
 def _overflows(found: Uncertain, fmt: Format) -> np.ndarray | None:
@@ -108,6 +103,7 @@ def _at_kink(
     found.spread = np.zeros(shape) if found.spread is None else found.spread
     found.spread[near] = half * UP
     found.hull = near
+    found.conventional = True
 
 
 def power(argument: Uncertain, exponent: Fraction, fmt: Format) -> Uncertain:
@@ -125,9 +121,10 @@ def power(argument: Uncertain, exponent: Fraction, fmt: Format) -> Uncertain:
             # pow within two units in the last place, and the exponent's own rounding.
             value = np.power(z, e)
             units = 4.0
-        own: MaybeArray = np.abs(value) * (units * U) + ETA
+        rounding = np.abs(value) * (units * U) + ETA
         if Fraction(e) != exponent:
-            own = own + np.abs(value * np.log(np.abs(z))) * (abs(e) * 2.0 * U)
+            rounding = rounding + np.abs(value * np.log(np.abs(z))) * (abs(e) * 2.0 * U)
+        own: MaybeArray = rounding
         reach = total(argument.own, argument.spread)
         spread: MaybeArray = None
         if reach is None:
@@ -151,6 +148,7 @@ def power(argument: Uncertain, exponent: Fraction, fmt: Format) -> Uncertain:
             spread = total(spread, honest)
         unsure = either(argument.doubtful, argument.demanded)
         found = Uncertain(value, own, spread, unsure=either(unsure, ~real))
+        found.conventional = argument.conventional
         if fmt.u:
             found.overflow = _overflows(found, fmt)
     return settle(found)
@@ -209,8 +207,11 @@ class _Shifted:
         greatest = radius.max(axis=axis, keepdims=True, initial=0.0)
         assert self.reach is not None
         weighted = (self.value * radius).sum(axis=axis, keepdims=True)
-        grown = weighted * np.exp(2.0 * np.minimum(self.reach, 300.0)) * (UP + self.count * 16 * U)
-        return np.minimum(greatest, grown)
+        # The weights are within 2^-20 of exact, relatively, or too small for a float64.
+        grown = weighted * np.exp(2.0 * np.minimum(self.reach, 300.0)) * (1.0 + 2.0**-19)
+        return np.asarray(
+            np.minimum(greatest, np.asarray(grown + greatest * (self.count * 2.0**-1000)))
+        )
 
 
 def softmax(argument: Uncertain, axis: int, fmt: Format) -> Uncertain:
@@ -224,11 +225,10 @@ def softmax(argument: Uncertain, axis: int, fmt: Format) -> Uncertain:
         parts = _Shifted(argument, axis)
         value = parts.value
         own_units = (parts.depth + parts.mean_depth) + (parts.path + 6.0)
-        own = value * np.expm1(own_units * U)
+        own_exponent = own_units * U
         if argument.own is not None:
-            own += value * np.expm1((argument.own + parts.average(argument.own, axis)) * UP)
-            own *= 1.0 + 2.0**-8 if float(own.max(initial=0.0)) < 2.0**-10 else 4.0
-        own = own * UP + ETA
+            own_exponent += (argument.own + parts.average(argument.own, axis)) * UP
+        own = value * np.expm1(own_exponent) * UP + ETA
         spread: MaybeArray = None
         magnitude = (value + own) * UP
         exponent: FloatArray | float = 0.0
@@ -238,13 +238,15 @@ def softmax(argument: Uncertain, axis: int, fmt: Format) -> Uncertain:
             units = parts.depth + parts.mean_depth + (parts.count + 12.0)
             exponent = exponent + units * fmt.u
         if fmt.u or argument.spread is not None:
-            spread = np.minimum(magnitude * np.expm1(exponent), 1.0) * UP + 2.0 * fmt.tiny
+            spread = np.minimum(magnitude * np.expm1(exponent), 2.0) * UP + 2.0 * fmt.tiny
     unsure = argument.special
     if argument.overflow is not None:
         unsure = either(unsure, argument.overflow)
     if unsure is not None:
         unsure = np.broadcast_to(unsure.any(axis=axis, keepdims=True), value.shape)
-    return settle(Uncertain(value, own, spread, unsure=unsure))
+    found = Uncertain(value, own, spread, unsure=unsure)
+    found.conventional = argument.conventional
+    return settle(found)
 
 
 def logsumexp(argument: Uncertain, axis: int, fmt: Format) -> Uncertain:
@@ -277,5 +279,7 @@ def logsumexp(argument: Uncertain, axis: int, fmt: Format) -> Uncertain:
             spread = total(spread, honest)
     unsure = either(argument.special, argument.overflow)
     if unsure is not None:
-        unsure = unsure.any(axis=axis)
-    return settle(Uncertain(value, own, spread, unsure=unsure))
+        unsure = np.asarray(unsure.any(axis=axis))
+    found = Uncertain(value, own, spread, unsure=unsure)
+    found.conventional = argument.conventional
+    return settle(found)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof.oracles.outcome import Answer, FloatArray, Unavailable
+from backproof.oracles.registry import FORMULA, REGISTERED
 
 Mask = NDArray[np.bool_]
 
@@ -250,7 +251,7 @@ def _at(array: FloatArray, place: tuple[int, ...]) -> float:
 
 
 def _lonely(quantity: str, speaking: Sequence[Answer]) -> tuple[str, tuple[str, ...]]:
-    """Who stands alone, and the oracles that this means; ("", ()) when nobody can be singled out."""
+    """Who stands alone, and the oracles that this means; empty when nobody can be singled out."""
     singles = {a.oracle: (a.oracle,) for a in speaking}
     shared: dict[str, tuple[str, ...]] = {}
     for answer in speaking:
@@ -286,20 +287,16 @@ def _explains(quantity: str, speaking: Sequence[Answer], accused: tuple[str, ...
     for answer in others:
         heard[voice(answer.oracle)] |= _known(answer, quantity)
     voices = np.sum(list(heard.values()), axis=0)
-    return bool(np.all(voices[disputed] >= 2))
+    return bool(np.all(~disputed | (voices >= 2)))
 
 
 def voice(oracle: str) -> str:
     """What an oracle rests on and shares with others; for one that shares nothing, itself."""
-    from backproof.oracles.registry import REGISTERED
-
     known = REGISTERED.get(oracle)
     return known.rests_on or oracle if known is not None else oracle
 
 
 def _meaning(alone: str) -> str:
-    from backproof.oracles.registry import FORMULA, REGISTERED
-
     if alone == FORMULA:
         return "a fault of the derivation"
     known = REGISTERED.get(alone)

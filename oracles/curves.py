@@ -179,13 +179,13 @@ def value(name: str, order: int, z: FloatArray, memo: Memo) -> Evaluated:
 
 def jumps(name: str, order: int) -> tuple[float, ...]:
     """The arguments at which the function, or its derivative, is not continuous."""
-    known = FUNCTIONS.get(name)
-    if known is None or (order == 0 and name not in ("step", "sign")) or name == "elu":
-        # elu' is continuous: both one-sided derivatives at 0 are 1.
-        return () if order < 2 else tuple(map(float, known.kinks if known else ()))
-    if (name, order) in (("step", 1), ("sign", 1)):
+    if name in ("step", "sign"):
+        return (0.0,) if order == 0 else ()
+    # elu' is continuous: both one-sided derivatives at 0 are 1.
+    first = 2 if name == "elu" else 1
+    if name not in FUNCTIONS or order < first:
         return ()
-    return tuple(map(float, known.kinks))
+    return tuple(map(float, FUNCTIONS[name].kinks))
 
 
 def variation(

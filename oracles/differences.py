@@ -4,9 +4,9 @@ Where the forward pass is analytic and takes complex input, the complex step
 ``Im phi(x + ih) / h``, which subtracts nothing (Squire and Trapp, Using complex variables to
 estimate derivatives of real functions, SIAM Review 40, 1998); else central differences,
 ``(phi(x + a) - phi(x - b)) / (a + b)``. The specification enters into the error bound only:
-how far an honest forward pass may be off (``backproof.oracles.honest``), and how much the exact
-function bends between the points (``backproof.oracles.jets``), by Taylor's theorem with Lagrange's
-remainder.
+how far an honest forward pass may be off (``backproof.oracles.reference``; for a complex step,
+``backproof.oracles.honest``), and how much the exact function bends between the points
+(``backproof.oracles.jets``), by Taylor's theorem with Lagrange's remainder.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ import numpy as np
 from backproof.oracles.analytic import unwatch, watch
 from backproof.oracles.averages import averaged_axis
 from backproof.oracles.balls import Ball, exact_ball, flint, precision, upwards
-from backproof.oracles.enclosure import unfit
 from backproof.oracles.exact import point, to_floats
 from backproof.oracles.honest import COMPLEX_STEP_EXPONENT, Honest, Reach
 from backproof.oracles.jets import LENGTH, Jet, Jets
 from backproof.oracles.outcome import Answer, FloatArray, Question, Unavailable
-from backproof.oracles.pointwise import NoRuleError, Place, Pointwise, needed, places, work
+from backproof.oracles.pointwise import NoRuleError, Place, Pointwise, places, work
+from backproof.oracles.questions import checked
 
 Forward = Callable[[dict[str, Any]], Mapping[str, Any]]
 Method = Literal["auto", "complex", "central"]
@@ -96,11 +96,12 @@ class DifferencesOracle:
         """Values and radii of the wanted gradients of inputs; other names are left out.
 
         Raises:
-            ValueError: a wanted name is unknown, or the inputs' shapes contradict each other.
+            ValueError: see ``backproof.oracles.questions.checked``.
         """
         derivation = question.derivation
-        program, sizes = derivation.program, question.sizes
-        needed(derivation, question.wanted)
+        program = derivation.program
+        known = checked(question, (*program.inputs, *program.defined, *derivation.upstreams))
+        sizes = known.sizes
         gradients = {g.name: g for g in derivation.gradients.values()}
         chosen = [
             gradients[name]
@@ -115,9 +116,8 @@ class DifferencesOracle:
             return Unavailable(
                 self.name, f"{entries} entries are too many: {steps} steps, over {self.most_work}"
             )
-        reason = unfit(question.inputs)
-        if reason:
-            return Unavailable(self.name, reason)
+        if known.unfit:
+            return Unavailable(self.name, known.unfit)
         self.methods = {}
         values: dict[str, FloatArray] = {}
         radii: dict[str, FloatArray] = {}
@@ -163,6 +163,7 @@ class _Differences:
         self._inputs = {
             name: np.array(question.inputs[name], dtype=np.float64) for name in self._program.inputs
         }
+        self._given = dict(question.inputs)
         self._weights = {
             name: np.ones(())
             if name == self._program.loss
@@ -239,32 +240,41 @@ class _Differences:
 
     # ------------------------------------------------------------ what the bounds rest on
 
-    def _reach(self, tensor: str, place: Place, value: float) -> dict[tuple[str, Place], Reach]:
-        """Where an honest evaluation may arrive, with one entry of the inputs set to a value."""
+    def _allowed(self, tensor: str, place: Place, value: float) -> dict[str, FloatArray]:
+        """How far each output of an honest run may be off, with one entry set to a value."""
+        from backproof.oracles.reference import reference
+
+        moved = {**self._given, tensor: self._inputs[tensor].copy()}
+        moved[tensor][place] = value
+        found = reference(self._derivation, moved, "float64", wanted=self._program.outputs)
+        return {
+            name: np.where(np.isfinite(bounded.value), bounded.radius, np.inf)
+            for name, bounded in found.items()
+        }
+
+    def _rounding(self, tensor: str, place: Place, value: float) -> Ball:
+        """How far phi of an honest run may be from the exact phi."""
+        arb, radius = flint().arb, flint().arb(0)
+        for name, allowed in self._allowed(tensor, place, value).items():
+            for at in places(allowed.shape):
+                weight = self._weights[name].item(at)
+                if weight:
+                    radius = radius + abs(arb(weight)) * arb(allowed.item(at))
+        return radius
+
+    def _reach(self, tensor: str, place: Place) -> dict[tuple[str, Place], tuple[Ball, Ball]]:
+        """Balls around an honest run's outputs and their derivatives by one entry."""
         domain = Honest()
 
         def given(name: str, at: Place) -> Reach:
-            moves = (name, at) == (tensor, place)
-            return domain.given(value if moves else self._inputs[name].item(at), moves)
+            return domain.given(self._inputs[name].item(at), (name, at) == (tensor, place))
 
         evaluator = Pointwise[Reach](self._derivation, given, self._sizes, domain)
-        found = {}
-        for name, weight in self._weights.items():
-            for at in places(weight.shape):
-                reach = evaluator.entry(name, at)
-                closed = domain.closed(reach)
-                found[name, at] = Reach(*closed, 1, abs(closed[0]), abs(closed[1]))
-        return found
-
-    def _rounding(self, tensor: str, place: Place, value: float) -> Ball:
-        """How far phi of an honest evaluation may be from the exact phi."""
-        radius = flint().arb(0)
-        for (name, at), reach in self._reach(tensor, place, value).items():
-            weight = abs(flint().arb(self._weights[name].item(at)))
-            # Both the exact and the computed number lie in the ball: at most a diameter apart.
-            if not weight.is_zero():
-                radius = radius + 2 * weight * reach.value.rad()
-        return radius
+        return {
+            (name, at): domain.closed(evaluator.entry(name, at))
+            for name, weight in self._weights.items()
+            for at in places(weight.shape)
+        }
 
     def _bends(self, tensor: str, place: Place, at: Ball, complex_: bool = False) -> Jet:
         """The series of the exact phi along one entry, around a ball."""
@@ -298,18 +308,20 @@ class _Differences:
         except _RefusalError:
             return None
         arb = flint().arb
-        rounding = arb(0)
-        for (name, at), reach in self._reach(tensor, place, x).items():
+        rounding, allowed = arb(0), self._allowed(tensor, place, x)
+        for (name, at), (_, slope) in self._reach(tensor, place).items():
             output, real = run.outputs[name], self._here.outputs[name]
             # The exact derivative is off zero and the imaginary part is gone: cut off on the way.
-            if output.imag.item(at) == 0 and not reach.slope.contains(0):
+            if output.imag.item(at) == 0 and not slope.contains(0):
                 return None
-            # Two honest evaluations of one real part lie in one ball.
-            if abs(arb(output.real.item(at)) - arb(real.item(at))) > 2 * reach.value.rad():
+            # Two honest runs are at most twice as far apart as one is off.
+            apart = abs(arb(output.real.item(at)) - arb(real.item(at)))
+            if apart > 2 * arb(allowed[name].item(at)):
                 return None
             weight = abs(arb(self._weights[name].item(at)))
+            # Both the exact derivative and the one found lie in the ball.
             if not weight.is_zero():
-                rounding = rounding + 2 * weight * reach.slope.rad()
+                rounding = rounding + 2 * weight * slope.rad()
         acb = flint().acb
         segment = acb(arb(x), arb(_STEP) / 2 + arb(0, 1) * arb(_STEP) / 2)
         third = abs(self._bends(tensor, place, segment, complex_=True)[3])
@@ -359,11 +371,11 @@ class _Differences:
         bend, rounding = float(third.mid()), float(self._rounding(tensor, place, x).mid())
         if not math.isfinite(rounding):
             return None
-        if bend == 0 or rounding == 0:
-            return widest if bend == 0 else widest * 2.0**_NARROWEST_EXPONENT
+        if bend == 0:
+            return widest
         balanced = (rounding / (2 * bend)) ** (1 / 3)
-        step = 2.0 ** round(math.log2(balanced)) if balanced > 0 else 0.0
-        return min(widest, max(step, widest * 2.0**_NARROWEST_EXPONENT))
+        chosen = min(widest, max(balanced, widest * 2.0**_NARROWEST_EXPONENT))
+        return 2.0 ** round(math.log2(chosen))
 
 
 def _scale(x: float) -> float:

@@ -6,21 +6,15 @@ mislead it. Of the derivation itself it knows nothing more than the other oracle
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 import numpy as np
 
 from backproof.oracles.balls import Ball, Balls, precision, sharp, to_floats
-from backproof.oracles.outcome import Answer, FloatArray, Question, Unavailable, axes_by_name
-from backproof.oracles.pointwise import (
-    NoRuleError,
-    Place,
-    Pointwise,
-    needed,
-    places,
-    work,
-)
+from backproof.oracles.outcome import Answer, Question, Unavailable
+from backproof.oracles.pointwise import NoRuleError, Place, Pointwise, places, work
+from backproof.oracles.questions import Checked, checked
 
 # Twice the bits each time; the last is enough for two numbers at opposite ends of float64's range.
 PRECISIONS = (128, 256, 512, 1024, 2048, 4096)
@@ -47,20 +41,18 @@ class EnclosureOracle:
         """All entries of everything that is wanted.
 
         Raises:
-            ValueError: a wanted name is unknown, or the inputs' shapes contradict each other.
+            ValueError: see ``backproof.oracles.questions.checked``.
         """
-        sizes = question.sizes
-        names = needed(question.derivation, question.wanted)
-        steps = work(question.derivation, names, sizes)
+        known = checked(question)
+        steps = work(question.derivation, known.names, known.sizes)
         if steps > self.most_work:
             return Unavailable(
                 self.name,
                 f"{steps} steps are more than {self.most_work}; ask for single entries",
             )
-        axes = axes_by_name(question.derivation)
-        shapes = {name: tuple(sizes[a] for a in axes[name]) for name in question.wanted}
-        asked = [(name, place) for name in question.wanted for place in places(shapes[name])]
-        found = self._enclose(question, sizes, asked, names)
+        shapes = known.shapes
+        asked = [(name, place) for name, shape in shapes.items() for place in places(shape)]
+        found = self._enclose(question, known, asked)
         if isinstance(found, Unavailable):
             return found
         values = {name: np.zeros(shape) for name, shape in shapes.items()}
@@ -83,12 +75,11 @@ class EnclosureOracle:
             An answer whose arrays are one-dimensional, one element a position, in that order.
 
         Raises:
-            ValueError: the name is unknown, or the inputs' shapes contradict each other.
+            ValueError: see ``backproof.oracles.questions.checked``.
             IndexError: a position is outside of its array.
         """
-        sizes = question.sizes
-        names = needed(question.derivation, (name,))
-        shape = tuple(sizes[axis] for axis in axes_by_name(question.derivation)[name])
+        known = checked(Question(question.derivation, question.inputs, (name,)))
+        shape = known.shapes[name]
         asked = []
         for place in indices:
             position = tuple(int(p) for p in place)
@@ -98,7 +89,7 @@ class EnclosureOracle:
             if not inside:
                 raise IndexError(f"{name} of shape {shape} has no entry {position}")
             asked.append((name, position))
-        found = self._enclose(question, sizes, asked, names)
+        found = self._enclose(question, known, asked)
         if isinstance(found, Unavailable):
             return found
         pairs = [found[key] for key in asked]
@@ -111,13 +102,11 @@ class EnclosureOracle:
     def _enclose(
         self,
         question: Question,
-        sizes: Mapping[str, int],
+        known: Checked,
         asked: Iterable[tuple[str, Place]],
-        names: Sequence[str],
     ) -> dict[tuple[str, Place], tuple[float, float]] | Unavailable:
-        reason = unfit(question.inputs)
-        if reason:
-            return Unavailable(self.name, reason)
+        if known.unfit:
+            return Unavailable(self.name, known.unfit)
         inputs = question.inputs
         settled: dict[tuple[str, Place], tuple[float, float]] = {}
         before: dict[tuple[str, Place], Ball] = {}
@@ -129,7 +118,7 @@ class EnclosureOracle:
                 def given(name: str, place: Place, domain: Balls = domain) -> Ball:
                     return domain.number(Fraction(inputs[name].item(place)))
 
-                evaluator = Pointwise[Ball](question.derivation, given, sizes, domain)
+                evaluator = Pointwise[Ball](question.derivation, given, known.sizes, domain)
                 still_open = []
                 for key in open_:
                     try:
@@ -156,11 +145,3 @@ class EnclosureOracle:
         if not ball.is_finite():
             return not before.is_finite()
         return bool(before.is_finite() and ball.rad() * 2 > before.rad())
-
-
-def unfit(inputs: Mapping[str, FloatArray]) -> str:
-    """Why exact arithmetic cannot start from the inputs; empty when it can."""
-    for name, array in inputs.items():
-        if not np.isfinite(array).all():
-            return f"{name} has entries that are not finite"
-    return ""

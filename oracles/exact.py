@@ -12,17 +12,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from backproof.oracles.enclosure import unfit
-from backproof.oracles.outcome import Answer, Question, Unavailable, axes_by_name
-from backproof.oracles.pointwise import (
-    Domain,
-    NoRuleError,
-    Place,
-    Pointwise,
-    needed,
-    places,
-    work,
-)
+from backproof.oracles.outcome import Answer, Question, Unavailable
+from backproof.oracles.pointwise import Domain, NoRuleError, Place, Pointwise, places, work
+from backproof.oracles.questions import checked
 
 # Innermost steps of the loops in one answer; about half a second.
 MOST_WORK = 50_000
@@ -148,13 +140,12 @@ class ExactOracle:
         """The nearest float64 of each entry; the radius is what the conversion lost.
 
         Raises:
-            ValueError: a wanted name is unknown, or the inputs' shapes contradict each other.
+            ValueError: see ``backproof.oracles.questions.checked``.
         """
         found = self.rationals(question)
         if isinstance(found, Unavailable):
             return found
-        axes, sizes = axes_by_name(question.derivation), question.sizes
-        shapes = {name: tuple(sizes[a] for a in axes[name]) for name in question.wanted}
+        shapes = checked(question).shapes
         values = {name: np.zeros(shape) for name, shape in shapes.items()}
         radii = {name: np.zeros(shape) for name, shape in shapes.items()}
         for (name, place), value in found.items():
@@ -165,27 +156,24 @@ class ExactOracle:
         """Each wanted entry, by name and position, before any rounding.
 
         Raises:
-            ValueError: a wanted name is unknown, or the inputs' shapes contradict each other.
+            ValueError: see ``backproof.oracles.questions.checked``.
         """
-        sizes, inputs = question.sizes, question.inputs
-        names = needed(question.derivation, question.wanted)
-        steps = work(question.derivation, names, sizes)
+        known, inputs = checked(question), question.inputs
+        steps = work(question.derivation, known.names, known.sizes)
         if steps > self.most_work:
             return Unavailable(self.name, f"{steps} steps are more than {self.most_work}")
-        reason = unfit(inputs)
-        if reason:
-            return Unavailable(self.name, reason)
+        if known.unfit:
+            return Unavailable(self.name, known.unfit)
 
         def given(name: str, place: Place) -> Rational:
             return point(Fraction(inputs[name].item(place)))
 
-        evaluator = Pointwise[Rational](question.derivation, given, sizes, Rationals())
-        axes = axes_by_name(question.derivation)
+        evaluator = Pointwise[Rational](question.derivation, given, known.sizes, Rationals())
         try:
             return {
                 (name, place): evaluator.entry(name, place)
-                for name in question.wanted
-                for place in places(sizes[axis] for axis in axes[name])
+                for name, shape in known.shapes.items()
+                for place in places(shape)
             }
         except NoRuleError as error:
             return Unavailable(self.name, str(error))

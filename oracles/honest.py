@@ -138,6 +138,15 @@ class Honest(Domain[Reach]):
             _around(slope * dx, factor * (abs(slope) + scale) * abs(dx) + self._least_slope),
         )
 
+    def defined(self, argument: Reach, value: Reach) -> Reach:
+        """A function such as gelu, however it is written: what cancels costs u of the argument."""
+        (x, dx), (y, dy) = self.closed(argument), self.closed(value)
+        scale = abs(x).union(self._one)
+        return _single(
+            _around(y, self._function * (abs(y) + scale)),
+            _around(dy, self._function * (abs(dy) + scale * abs(dx))),
+        )
+
     def softmax(self, values: Sequence[Reach], position: int) -> Reach:
         """One entry of a softmax, shifted by the largest value or by another."""
         closed = [self.closed(value) for value in values]

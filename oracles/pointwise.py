@@ -106,6 +106,10 @@ class Domain(ABC, Generic[S]):
     def undetermined(self) -> S:
         """The scalar that nothing is known of."""
 
+    def defined(self, argument: S, value: S) -> S:
+        """The value of a function that is defined through others, once they have given it."""
+        return value
+
     def minus(self, left: S, right: S) -> S:
         """A difference."""
         return self.total([left, self.mul(self.number(Fraction(-1)), right)])
@@ -384,6 +388,12 @@ class Pointwise(Generic[S]):
     def _applied(self, function: str, order: int, argument: S) -> S:
         if is_abstract(function):
             raise NoRuleError(f"{function} is an abstract function")
+        value = self._by_formula(function, order, argument)
+        if FUNCTIONS[function].definition is None:
+            return value
+        return self._domain.defined(argument, value)
+
+    def _by_formula(self, function: str, order: int, argument: S) -> S:
         known = FUNCTIONS[function]
         if not known.kinks:
             simpler = formula(function, order)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, prod
+from string import ascii_letters
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ AnyFloat = NDArray[np.floating]
 BoolArray = NDArray[np.bool_]
 Labelled = tuple[FloatArray, tuple[Index, ...]]
 Sizes = Mapping[str, int]
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 # A chain of fewer than 2^12 float64 operations on non-negative numbers errs by less than this.
 UP = 1.0 + 2.0**-40
@@ -36,8 +39,8 @@ def extent(indices: Sequence[Index], sizes: Sizes) -> int:
 
 
 def aligned(
-    array: NDArray[np.generic], indices: tuple[Index, ...], out: tuple[Index, ...]
-) -> NDArray[np.generic]:
+    array: NDArray[_Scalar], indices: tuple[Index, ...], out: tuple[Index, ...]
+) -> NDArray[_Scalar]:
     """A view with one dimension an index of ``out``: of size 1 where the array lacks the index.
 
     Every index of the array is among ``out``.
@@ -49,7 +52,7 @@ def aligned(
     return moved[tuple(slice(None) if i in indices else None for i in out)]
 
 
-def full(array: NDArray[np.generic], out: tuple[Index, ...], sizes: Sizes) -> NDArray[np.generic]:
+def full(array: NDArray[_Scalar], out: tuple[Index, ...], sizes: Sizes) -> NDArray[_Scalar]:
     """The array broadcast to the shape of ``out``."""
     shape = tuple(sizes[i.axis] for i in out)
     return array if array.shape == shape else np.broadcast_to(array, shape)
@@ -79,7 +82,7 @@ def contract(operands: Sequence[Labelled], out: tuple[Index, ...], sizes: Sizes)
         left = left.sum(axis=unwanted)
         left_indices = tuple(i for i in left_indices if i in out)
     moved = aligned(left, left_indices, out)
-    return full(moved, out, sizes)  # type: ignore[return-value]
+    return full(moved, out, sizes)
 
 
 def _pair(
@@ -100,10 +103,7 @@ def _pair(
     shared = [i for i in left_indices if i in right_indices]
     summed = [i for i in shared if i not in kept]
     if not summed:
-        product: FloatArray = aligned(left, left_indices, kept) * aligned(  # type: ignore[operator]
-            right, right_indices, kept
-        )
-        return product
+        return aligned(left, left_indices, kept) * aligned(right, right_indices, kept)
     if len(summed) == len(shared):
         found = np.tensordot(
             left,
@@ -115,16 +115,10 @@ def _pair(
         )
         order = tuple(i for i in (*left_indices, *right_indices) if i not in summed)
         return np.asarray(aligned(found, order, kept))
-    letter = {i: k for k, i in enumerate(dict.fromkeys((*left_indices, *right_indices)))}
-    return np.asarray(
-        np.einsum(
-            left,
-            [letter[i] for i in left_indices],
-            right,
-            [letter[i] for i in right_indices],
-            [letter[i] for i in kept],
-        )
-    )
+    letter = dict(zip(dict.fromkeys((*left_indices, *right_indices)), ascii_letters, strict=False))
+    pattern = ",".join("".join(letter[i] for i in ix) for ix in (left_indices, right_indices))
+    found = np.einsum(f"{pattern}->{''.join(letter[i] for i in kept)}", left, right)
+    return np.asarray(found)
 
 
 def value_product(
@@ -193,7 +187,7 @@ def two_product(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
     return p, a_low * b_low - (((p - a_high * b_high) - a_low * b_high) - a_high * b_low)
 
 
-def compensated(summands: FloatArray, errors: FloatArray) -> tuple[FloatArray, int]:
+def compensated(summands: FloatArray, errors: FloatArray) -> tuple[FloatArray, FloatArray, int]:
     """The sum over the last axis of ``summands + errors``, almost as if in twice the precision.
 
     Each pair of a binary tree is added without error; the errors are summed beside it (as Dot2 in
@@ -201,10 +195,10 @@ def compensated(summands: FloatArray, errors: FloatArray) -> tuple[FloatArray, i
     2005, in a tree instead of a row).
 
     Returns:
-        The sums, and h, the height of the tree. With S the sum of the absolute values of the
-        summands, and each error at most u times its summand, the result is within
-        u |result| + 2 (h + 1)^2 u^2 S of the exact sum: the errors, h of the tree and one of the
-        leaves a path, are at most (h + 1) u S in all, and 2 h additions meet each.
+        The sums, rounded; what that rounding left; and h, the height of the tree. With S the sum
+        of the absolute values of the summands, and each error at most u times its summand, both
+        together are within 2 h (h + 1) u^2 S of the exact sum: the errors, h of the tree and one
+        of the leaves a path, are at most (h + 1) u S in all, and 2 h additions meet each.
     """
     height = 0
     while summands.shape[-1] > 1:
@@ -217,8 +211,9 @@ def compensated(summands: FloatArray, errors: FloatArray) -> tuple[FloatArray, i
         errors = np.concatenate((error, odd_errors), axis=-1) if odd.size else error
         height += 1
     if summands.shape[-1] == 0:
-        return np.zeros(summands.shape[:-1]), 0
-    return summands[..., 0] + errors[..., 0], height
+        nothing = np.zeros(summands.shape[:-1])
+        return nothing, nothing, 0
+    return *two_sum(summands[..., 0], errors[..., 0]), height
 
 
 # ---------------------------------------------------------------- bounds, rounded up
@@ -237,7 +232,7 @@ class UpperProducts:
 
     def keep(self, array: FloatArray) -> None:
         """Remember the conversion of an array that several products will use."""
-        self._kept[id(array)] = (array, [])
+        self._kept.setdefault(id(array), (array, []))
 
     def __call__(self, operands: Sequence[Labelled], out: tuple[Index, ...]) -> FloatArray:
         """The contraction over ``out``, rounded up."""

@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from backproof.oracles.formats import Format
 from backproof.oracles.products import Sizes, extent
-from backproof.spec.plan import ArrayForm, Einsum, Raised, Scalar, Total
+from backproof.spec.plan import ArrayForm, Einsum, LogSumExpOver, Raised, Scalar, Total
 from backproof.spec.terms import Add, Constant, Mul, Number, Power, Size, Term
 
 CONSTANTS = {"pi": math.pi}
@@ -57,9 +57,12 @@ def count(form: ArrayForm, sizes: Sizes, bits: int) -> Counts:
         return Counts(1, 1 + constant_roundings(form.term, sizes, bits))
     if isinstance(form, Total):
         parts = [count(part, sizes, bits) for part in form.parts]
+        # logsumexp - z is also the logarithm of softmax, which errs by 2 u (|s| + |log p|) more:
+        # at most 4 u (|logsumexp| + |z|), the rest of which logsumexp's own radius holds.
+        more = 4 if any(map(_is_logsumexp, form.parts)) else 0
         return Counts(
             sum(p.terms for p in parts),
-            max(p.factors for p in parts),
+            max(p.factors for p in parts) + more,
             all(p.flat for p in parts) and not any(isinstance(p, Total) for p in form.parts),
         )
     if isinstance(form, Einsum):
@@ -74,6 +77,12 @@ def count(form: ArrayForm, sizes: Sizes, bits: int) -> Counts:
         power = form.power.exponent.numerator
         return Counts(base.terms**power, base.factors * power, base.terms == 1 and base.flat)
     return Counts(1, 1)
+
+
+def _is_logsumexp(form: ArrayForm) -> bool:
+    if isinstance(form, Einsum) and len(form.operands) == 1:
+        form = form.operands[0]
+    return isinstance(form, LogSumExpOver)
 
 
 def growth(roundings: int, u: float) -> float:

@@ -61,9 +61,9 @@ REGISTERED: dict[str, Registered] = {
         Registered(
             name="derived",
             module="backproof.oracles.derived",
-            factory="DerivedOracle",
+            factory="Derived",
             cost=1,
-            independent_of="autodiff",
+            independent_of="automatic differentiation",
             alone="a fault of the derived formula or of its evaluation in arrays",
             rests_on=FORMULA,
         ),

@@ -30,6 +30,7 @@ class Uncertain:
         content: an upper bound of the sum, over the summands of an expansion, of the product of
             1 + |factor|; what underflows are counted by.
         largest: an upper bound of every number that an evaluation meets on the way.
+        conventional: whether a kink upstream made the value a convention somewhere.
     """
 
     value: FloatArray
@@ -43,9 +44,11 @@ class Uncertain:
     peak: MaybeArray = None
     content: float | None = None
     largest: float | None = None
+    conventional: bool = False
     bulk_or_none: MaybeArray = None
     _top: float | None = field(default=None, init=False)
     _ratio: float | None = field(default=None, init=False)
+    _least: float | None = field(default=None, init=False)
 
     @property
     def bulk(self) -> FloatArray:
@@ -73,6 +76,14 @@ class Uncertain:
         if self._top is None:
             self._top = float(self.bulk.max(initial=0.0))
         return self._top
+
+    @property
+    def least(self) -> float:
+        """The least |R| that is not zero; infinite where all are."""
+        if self._least is None:
+            size = np.abs(self.value)
+            self._least = float(np.min(size, where=size > 0.0, initial=np.inf))
+        return self._least
 
     @property
     def ratio(self) -> float:

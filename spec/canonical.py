@@ -34,33 +34,42 @@ class Factor:
         return found
 
 
-def canonical_order(bound: Sequence[Index], factors: Sequence[Factor]) -> tuple[Index, ...]:
-    """The bound indices in an order that does not depend on what they are called."""
+def canonical_order(
+    bound: Sequence[Index], factors: Sequence[Factor], mark: str = ""
+) -> tuple[Index, ...]:
+    """The bound indices in an order that does not depend on what they are called.
+
+    Args:
+        bound: the indices.
+        factors: what they occur in.
+        mark: made part of the names that the indices are given on trial; with one that is not
+            used inside the factors, these names meet no others.
+    """
     colours = _ranks({i: i.axis for i in bound})
-    return _search(tuple(bound), factors, colours)[1]
+    return _search(tuple(bound), factors, colours, f"?{mark}.")[1]
 
 
 def _search(
-    bound: tuple[Index, ...], factors: Sequence[Factor], colours: dict[Index, int]
+    bound: tuple[Index, ...], factors: Sequence[Factor], colours: dict[Index, int], stem: str
 ) -> tuple[str, tuple[Index, ...]]:
-    colours = _refine(bound, factors, colours)
+    colours = _refine(bound, factors, colours, stem)
     classes: dict[int, list[Index]] = {}
     for index in bound:
         classes.setdefault(colours[index], []).append(index)
     unsettled = [c for c in sorted(classes) if len(classes[c]) > 1]
     if not unsettled:
         order = tuple(sorted(bound, key=lambda i: colours[i]))
-        return _text(order, factors), order
+        return _text(order, factors, stem), order
     chosen = min(unsettled, key=lambda c: (len(classes[c]), c))
     best: tuple[str, tuple[Index, ...]] | None = None
     tried: list[Index] = []
     for index in classes[chosen]:
-        if any(_exchangeable(index, other, factors) for other in tried):
+        if any(_exchangeable(index, other, factors, stem) for other in tried):
             continue
         tried.append(index)
         # The individualised index comes just before the rest of its class.
         split = {i: 2 * c + (c == chosen and i != index) for i, c in colours.items()}
-        found = _search(bound, factors, _ranks(split))
+        found = _search(bound, factors, _ranks(split), stem)
         if best is None or found[0] < best[0]:
             best = found
     assert best is not None
@@ -68,16 +77,16 @@ def _search(
 
 
 def _refine(
-    bound: tuple[Index, ...], factors: Sequence[Factor], colours: dict[Index, int]
+    bound: tuple[Index, ...], factors: Sequence[Factor], colours: dict[Index, int], stem: str
 ) -> dict[Index, int]:
     while True:
         count = len(set(colours.values()))
         if count == len(bound):
             return colours
-        names = {i: Index(f"?{colours[i]}", i.axis) for i in bound}
+        names = {i: Index(f"{stem}{colours[i]}", i.axis) for i in bound}
         signatures = {}
         for index in bound:
-            marked = {**names, index: Index("?", index.axis)}
+            marked = {**names, index: Index(stem, index.axis)}
             seen = sorted(f.key(marked) for f in factors if index in f.indices)
             signatures[index] = (colours[index], tuple(seen))
         colours = _ranks(signatures)
@@ -91,12 +100,12 @@ def _ranks(signatures: Mapping[Index, object]) -> dict[Index, int]:
     return {i: rank[s] for i, s in signatures.items()}
 
 
-def _text(order: tuple[Index, ...], factors: Sequence[Factor]) -> str:
-    names = {i: Index(f"?{k}", i.axis) for k, i in enumerate(order)}
+def _text(order: tuple[Index, ...], factors: Sequence[Factor], stem: str) -> str:
+    names = {i: Index(f"{stem}{k}", i.axis) for k, i in enumerate(order)}
     return "*".join(sorted(f.key(names) for f in factors))
 
 
-def _exchangeable(left: Index, right: Index, factors: Sequence[Factor]) -> bool:
+def _exchangeable(left: Index, right: Index, factors: Sequence[Factor], stem: str) -> bool:
     if left.axis != right.axis:
         return False
     touched = [f for f in factors if f.indices & {left, right}]

@@ -11,7 +11,13 @@ from backproof.spec.derive import Derivation
 from backproof.spec.elaborate import Lowering
 from backproof.spec.errors import SpecError, suggestion
 from backproof.spec.functions import CONSTANTS, FUNCTIONS
-from backproof.spec.matrix_notation import MatrixReader, Shaped, ShapeError, is_matrix_notation
+from backproof.spec.matrix_notation import (
+    MatrixReader,
+    Shaped,
+    ShapeError,
+    check_function,
+    is_matrix_notation,
+)
 from backproof.spec.naming import name_bound
 from backproof.spec.parser import parse_claim
 from backproof.spec.program import Axis, Program, Tensor
@@ -27,7 +33,7 @@ from backproof.spec.syntax import (
     SizeSyntax,
     Syntax,
 )
-from backproof.spec.terms import Index, Term, fresh, indices_in, substitute
+from backproof.spec.terms import Entry, Index, Term, fresh, indices_in, substitute
 
 
 @dataclass(frozen=True)
@@ -115,19 +121,31 @@ def _unknown(name: str, known: list[str], source: Source, reference: ReferenceSy
 
 def _read_index(source: Source, derivation: Derivation | None) -> Claim:
     left, right = parse_claim(source)
-    references = _references(left) + _references(right)
     given = None if derivation is None else known_axes(derivation)
-    names: dict[str, tuple[str, ...]] = {}
-    firm = _Merging(allowed=False)
+    letters = {} if derivation is None else _program_letters(derivation.program)
+    if derivation is not None:
+        for call in _calls(left) + _calls(right):
+            check_function(call.function, derivation.program.functions, source, call.name_span)
+    names: dict[str, str] = {}
+    firm = _Merging(allowed=given is None)
     trouble = ""
     try:
-        names = _letters(source, references, given, firm)
+        names = _letters(source, left, right, given, letters, firm)
     except _AxesDiffer as error:
         trouble = str(error)
-        firm = _Merging(allowed=True)
-        names = _letters(source, references, given, firm)
-    axis_of = _axis_lookup(names, firm)
-    functions = [c for side in (left, right) for c in _calls(side)]
+    if trouble:
+        # One letter bound twice, each time along another axis, is no contradiction.
+        apart = _Scopes(_walk(left) + _walk(right))
+        sides = apart.renamed(left, {}), apart.renamed(right, {})
+        firm = _Merging(allowed=False)
+        try:
+            names = _letters(source, *sides, given, letters, firm)
+            (left, right), trouble = sides, ""
+        except _AxesDiffer:
+            firm = _Merging(allowed=True)
+            names = _letters(source, left, right, given, letters, firm)
+    axis_of = _axis_lookup({**letters, **names}, firm)
+    functions = [c.function for side in (left, right) for c in _calls(side)]
     lowering = Lowering(source, axis_of, functions)
     terms = [lowering.term(side, None, set()) for side in (left, right)]
     order = _written_order(left, terms[0], axis_of)
@@ -135,9 +153,10 @@ def _read_index(source: Source, derivation: Derivation | None) -> Claim:
         _shape(_written_order(s, t, axis_of)) for s, t in zip((left, right), terms, strict=True)
     )
     extra = terms[1].free - terms[0].free
-    if extra and not trouble:
+    if extra and not trouble and isinstance(terms[0], Entry):
         shown = ", ".join(sorted(i.name for i in extra))
         trouble = f"the right side depends on {shown}, the left side does not"
+    references = _references(left) + _references(right)
     if derivation is None:
         derivation = _nothing_known(source, references, axis_of, terms)
     return Claim(
@@ -152,55 +171,147 @@ def _read_index(source: Source, derivation: Derivation | None) -> Claim:
     )
 
 
-class _AxesDiffer(Exception):  # noqa: N818 - a signal inside this module
+class _AxesDiffer(Exception):
     pass
+
+
+def _program_letters(program: Program) -> dict[str, str]:
+    return {letter: axis.name for axis in program.axes.values() for letter in axis.letters}
+
+
+class _Scopes:
+    """Gives each index that an operator binds a letter of its own, within the operator's body."""
+
+    def __init__(self, nodes: list[Syntax]) -> None:
+        self.taken: set[str] = set()
+        for node in nodes:
+            self.taken |= {letter.name for letter in _written_letters(node)}
+
+    def renamed(self, node: Syntax, scope: dict[str, str]) -> Syntax:
+        def on(letter: IndexName) -> IndexName:
+            return replace(letter, name=scope.get(letter.name, letter.name))
+
+        if isinstance(node, ReferenceSyntax):
+            return (
+                node
+                if node.indices is None
+                else replace(node, indices=tuple(map(on, node.indices)))
+            )
+        if isinstance(node, DeltaSyntax):
+            return replace(node, left=on(node.left), right=on(node.right))
+        if isinstance(node, SizeSyntax):
+            return replace(node, index=on(node.index))
+        if isinstance(node, CallSyntax):
+            return replace(node, argument=self.renamed(node.argument, scope))
+        if isinstance(node, NegativeSyntax):
+            return replace(node, operand=self.renamed(node.operand, scope))
+        if isinstance(node, BinarySyntax):
+            left, right = self.renamed(node.left, scope), self.renamed(node.right, scope)
+            return replace(node, left=left, right=right)
+        if isinstance(node, ReductionSyntax):
+            inner = dict(scope)
+            if node.operator != "softmax":
+                for letter in node.indices:
+                    inner[letter.name] = fresh(Index(letter.name, ""), self.taken).name
+                    self.taken.add(inner[letter.name])
+            bound = tuple(replace(i, name=inner.get(i.name, i.name)) for i in node.indices)
+            return replace(node, indices=bound, body=self.renamed(node.body, inner))
+        return node
+
+
+def _written_letters(node: Syntax) -> tuple[IndexName, ...]:
+    if isinstance(node, (ReferenceSyntax, ReductionSyntax)):
+        return node.indices or ()
+    if isinstance(node, DeltaSyntax):
+        return (node.left, node.right)
+    return (node.index,) if isinstance(node, SizeSyntax) else ()
 
 
 def _letters(
     source: Source,
-    references: list[ReferenceSyntax],
+    left: Syntax,
+    right: Syntax,
     given: dict[str, tuple[str, ...]] | None,
+    letters: dict[str, str],
     merging: _Merging,
-) -> dict[str, tuple[str, ...]]:
-    """For each letter, its axis: that of the positions at which it stands, else its own."""
+) -> dict[str, str]:
+    """For each letter, its axis: that of the positions at which it stands, else its own.
+
+    Args:
+        source: the claim.
+        left: its left side.
+        right: its right side.
+        given: the axes of what is given.
+        letters: the axis of each letter of the program that is given, for a letter that stands
+            at no position of a tensor.
+        merging: the axes that have been taken for one.
+
+    Raises:
+        SpecError: a tensor is not given, or has another rank.
+        _AxesDiffer: one letter runs along two axes that may not be taken for one.
+    """
     positions: dict[tuple[str, int], str] = {}
     found: dict[str, str] = {}
-    for reference in references:
-        letters = reference.indices or ()
+    for reference in _references(left) + _references(right):
+        written = reference.indices or ()
         if given is not None:
-            if reference.name in CONSTANTS and not letters:
+            if reference.name in CONSTANTS and not written:
                 continue
             if reference.name not in given:
                 raise _unknown(reference.name, list(given), source, reference)
             rank = len(given[reference.name])
-            if rank != len(letters):
+            if rank != len(written):
                 raise SpecError(
                     f"{reference.name} has {rank} {'index' if rank == 1 else 'indices'}, "
-                    f"found {len(letters)}",
+                    f"found {len(written)}",
                     source,
                     reference.span,
                 )
-        for k, letter in enumerate(letters):
+        for k, letter in enumerate(written):
             place = (reference.name, k)
             axis = given[reference.name][k] if given is not None else positions.get(place)
             if axis is None:
                 axis = positions[place] = found.get(letter.name, letter.name)
             mine = found.setdefault(letter.name, axis)
-            if given is None:
-                merging.allowed = True
             if not merging.merge(mine, axis):
                 raise _AxesDiffer(
                     f"index {letter.name} runs along {mine} and along {axis} "
                     f"(at {reference.name}): the two can be one only where their sizes are equal"
                 )
-    return {letter: (axis,) for letter, axis in found.items()}
+    nodes = _walk(left) + _walk(right)
+    for node in nodes:
+        if isinstance(node, DeltaSyntax):
+            first, second = node.left.name, node.right.name
+            # A letter that stands nowhere else runs along the axis of the other one.
+            for letter, partner in ((first, second), (second, first)):
+                if letter not in found:
+                    known = letters.get(letter) or found.get(partner) or letters.get(partner)
+                    found[letter] = known or letter
+            if not merging.merge(found[first], found[second]):
+                raise _AxesDiffer(
+                    f"delta[{first},{second}] is of indices along {found[first]} and along "
+                    f"{found[second]}: the two can be one only where their sizes are equal"
+                )
+    if given is not None:
+        _check_sizes(source, nodes, {*found, *letters})
+    return found
 
 
-def _axis_lookup(
-    names: dict[str, tuple[str, ...]], merging: _Merging
-) -> Callable[[IndexName], str]:
+def _check_sizes(source: Source, nodes: list[Syntax], known: set[str]) -> None:
+    bound = {i.name for n in nodes if isinstance(n, ReductionSyntax) for i in n.indices}
+    for node in nodes:
+        if isinstance(node, SizeSyntax) and node.index.name not in known | bound:
+            raise SpecError(
+                f"unknown axis '{node.index.name}'",
+                source,
+                node.index.span,
+                help=suggestion(node.index.name, known) or f"known are {', '.join(sorted(known))}",
+            )
+
+
+def _axis_lookup(names: dict[str, str], merging: _Merging) -> Callable[[IndexName], str]:
     def axis_of(letter: IndexName) -> str:
-        return merging.root(names.get(letter.name, (letter.name,))[0])
+        return merging.root(names.get(letter.name, letter.name))
 
     return axis_of
 
@@ -226,8 +337,8 @@ def _references(root: Syntax) -> list[ReferenceSyntax]:
     return [node for node in _walk(root) if isinstance(node, ReferenceSyntax)]
 
 
-def _calls(root: Syntax) -> list[str]:
-    return [node.function for node in _walk(root) if isinstance(node, CallSyntax)]
+def _calls(root: Syntax) -> list[CallSyntax]:
+    return [node for node in _walk(root) if isinstance(node, CallSyntax)]
 
 
 def _written_order(
@@ -236,14 +347,9 @@ def _written_order(
     """The free indices in the order in which they are first written."""
     order: list[Index] = []
     for node in _walk(root):
-        letters: tuple[IndexName, ...] = ()
-        if isinstance(node, ReferenceSyntax):
-            letters = node.indices or ()
-        elif isinstance(node, DeltaSyntax):
-            letters = (node.left, node.right)
-        elif isinstance(node, SizeSyntax):
+        if isinstance(node, SizeSyntax):
             continue
-        for letter in letters:
+        for letter in _written_letters(node):
             index = Index(letter.name, axis_of(letter))
             if index in term.free and index not in order:
                 order.append(index)
@@ -307,9 +413,12 @@ def _typed(source: Source, derivation: Derivation, merging: _Merging, trouble: s
         derivation.program.axes,
         tuple(table),
         merging.merge,
+        derivation.program.functions,
     )
     left, right = reader.equation()
     shapes = (_shape(left.indices), _shape(right.indices))
+    if not merging.allowed:
+        reader.check_powers(merging.root)
     left, right = _same_shape(left, right, merging)
     pairs = tuple(merging.pairs)
     one = {right_axis: left_axis for left_axis, right_axis in pairs}
@@ -344,8 +453,7 @@ def _same_shape(left: Shaped, right: Shaped, merging: _Merging) -> tuple[Shaped,
     if not right.indices:
         return left, right
     if not left.indices:
-        right, left = left, right
-        return left, right
+        return Shaped(left.term, right.row, right.column), right
     if len(left.indices) != len(right.indices):
         raise _AxesDiffer(
             f"the left side has shape {_shape(left.indices)}, "
@@ -372,14 +480,15 @@ def _read_bare_matrix(source: Source) -> Claim:
         if name not in tensors:
             if _called(source, name):
                 return None
-            stem = name.lower()
-            tensors[name] = (f"{stem}_rows", f"{stem}_columns") if name[:1].isupper() else (stem,)
+            matrix = name[:1].isupper()
+            tensors[name] = (f"{name}_rows", f"{name}_columns") if matrix else (name,)
         return tensors[name]
 
     reader = MatrixReader(source, axes_of, {}, (), merging.merge)
     left, right = reader.equation()
     shapes = (_shape(left.indices), _shape(right.indices))
     left, right = _same_shape(left, right, merging)
+    reader.check_powers(merging.root)
     names = {axis: merging.root(axis) for axes in tensors.values() for axis in axes}
 
     terms = [renamed(side.term, {}, names) for side in (left, right)]

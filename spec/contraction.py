@@ -53,10 +53,14 @@ def _sum(indices: tuple[Index, ...], body: Term) -> Term:
     # Sums among the factors join this one when they hold a delta that it can contract.
     for k, factor in enumerate(factors):
         if isinstance(factor, Sum) and _contractible(factor.body, frozenset(indices)):
-            taken = set(indices) | indices_in(body)
-            change = {
-                i: fresh(i, taken) for i in factor.indices if i in taken - set(factor.indices)
-            }
+            rest = mul(*factors[:k], *factors[k + 1 :])
+            outer = set(indices) | indices_in(rest)
+            taken = outer | indices_in(factor)
+            change: dict[Index, Index] = {}
+            for index in factor.indices:
+                if index in outer:
+                    change[index] = fresh(index, taken)
+                    taken.add(change[index])
             inner = substitute(factor.body, change)
             merged = tuple(change.get(i, i) for i in factor.indices)
             return _sum(indices + merged, mul(*factors[:k], inner, *factors[k + 1 :]))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from backproof.spec.contraction import collect, contract, gather_powers
 from backproof.spec.errors import SpecError
@@ -27,6 +28,7 @@ from backproof.spec.terms import (
     Index,
     LogSumExp,
     Mul,
+    Partial,
     Power,
     Softmax,
     Sum,
@@ -115,10 +117,24 @@ class Derivation:
         statement = self.program.statement(tensor)
         if statement is not None:
             return statement.target, statement.value
-        for gradient in self.gradients.values():
-            if gradient.name == tensor and not gradient.is_upstream:
-                return gradient.target, gradient.value
-        return None
+        gradient = self._derived.get(tensor)
+        return None if gradient is None else (gradient.target, gradient.value)
+
+    @cached_property
+    def _derived(self) -> Mapping[str, Gradient]:
+        return {g.name: g for g in self.gradients.values() if not g.is_upstream}
+
+
+def _joining_rule(steps: list[Step], target: Entry, users: int) -> Rule:
+    if users > 1:
+        return Rule.ADD
+    slope = steps[-1].right
+    factors = slope.factors if isinstance(slope, Mul) else (slope,)
+    upstream = steps[-1].left
+    assert isinstance(upstream, Partial)
+    if all(isinstance(f, Delta) for f in factors) and len(factors) < len(upstream.of.indices):
+        return Rule.BROADCAST
+    return Rule.CONTRACT
 
 
 def with_upstream(derivation: Derivation, tensor: str) -> Derivation:
@@ -159,8 +175,7 @@ def derive(program: Program, mean_over: str | None = None) -> Derivation:
     outputs, loss = set(program.outputs), program.loss
     order = [*reversed(program.defined), *program.inputs]
     gradients = {
-        name: _gradient(program, name, users.get(name, []), name in outputs, name == loss)
-        for name in order
+        name: _gradient(program, name, users.get(name, []), name in outputs, loss) for name in order
     }
     if mean_over is not None:
         for name in program.inputs:
@@ -170,10 +185,10 @@ def derive(program: Program, mean_over: str | None = None) -> Derivation:
 
 
 def _gradient(
-    program: Program, name: str, users: list[Statement], is_output: bool, is_loss: bool
+    program: Program, name: str, users: list[Statement], is_output: bool, loss: str | None
 ) -> Gradient:
     target = _target(program, name)
-    if is_loss:
+    if name == loss:
         return Gradient(name, target, ONE, (Step(Rule.SEED, target, ONE),))
     if is_output:
         return Gradient(name, target, target, (Step(Rule.UPSTREAM, target, target),))
@@ -191,13 +206,11 @@ def _gradient(
         slope = contract(differentiate(apart.value, by))
         origin = original.target.tensor
         steps.append(Step(Rule.DIFFERENTIATE, partial(apart.target, by), slope, origin))
-        upstream = (
-            ONE if origin == program.loss else entry(gradient_name(origin), apart.target.indices)
-        )
+        upstream = ONE if origin == loss else entry(gradient_name(origin), apart.target.indices)
         summed = total(apart.target.indices, mul(upstream, slope))
         parts.append(contract(summed))
     joined = contract(add(*parts))
-    steps.append(Step(Rule.CONTRACT if len(users) == 1 else Rule.ADD, target, joined))
+    steps.append(Step(_joining_rule(steps, target, len(users)), target, joined))
     value = joined
     for rule, rewrite in _FINISHING:
         rewritten = rewrite(program, value, target.indices)
@@ -313,7 +326,8 @@ def _fold(program: Program, value: Term, _: tuple[Index, ...]) -> Term:
         if isinstance(term, (Softmax, Apply, LogSumExp)):
             for s in named:
                 match = _match(s.value, term, {})
-                if match is not None:
+                # A match says which index is which; that it is one, substitution says.
+                if match is not None and substitute(s.value, match) is term:
                     return entry(s.target.tensor, (match[i] for i in s.target.indices))
         return rebuild(term, on)
 
@@ -341,7 +355,8 @@ def _match(pattern: Term, term: Term, found: dict[Index, Index]) -> dict[Index, 
         if len(pattern.children) != len(term.children):
             return None
     elif isinstance(pattern, (Sum, LogSumExp, Delta)):
-        return found if pattern is term and all(found.get(i, i) == i for i in term.free) else None
+        same = pattern is term and all(found.setdefault(i, i) == i for i in pattern.free)
+        return found if same else None
     elif pattern is not term:
         return None
     for left, right in pairs:

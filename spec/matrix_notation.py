@@ -2,20 +2,22 @@
 
     equation   = expression '=' expression
     expression = ['-'] hadamard { ('+' | '-') hadamard }
-    hadamard   = product { ('⊙' | '*' | '/') product }
+    hadamard   = product { ('⊙' | '*') product | '/' factor { ['@' | '·'] factor } }
     product    = factor { ['@' | '·'] factor }
     factor     = atom { '^T' | '.T' | '^' number }
-    atom       = number | '(' expression ')' | name | 'size' '(' axis ')' | name {"'"} '(' ... ')'
-               | 'sum_' axis '(' expression ')' | 'mean_' axis '(' ... ')' | 'softmax_' axis '(' ... ')'
+    atom       = number | '(' expression ')' | name | 'size' '(' axis ')'
+               | name {"'"} '(' expression ')' | along '(' expression ')'
+    along      = ('sum_' | 'mean_' | 'softmax_' | 'logsumexp_') axis
 
 Juxtaposition, '@' and '·' are the matrix product, and bind tighter than the entrywise '⊙' and '*'.
+After a '/' stands one factor: ``1/2 A B`` is half of the product.
 A vector is a column; where a sum or an entrywise product needs it, it is repeated along the axis
 that it lacks, as b in ``X W^T + b``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -80,6 +82,24 @@ class ShapeError(SpecError):
         self.merged = merged
 
 
+def check_function(name: str, abstract: Collection[str] | None, source: Source, span: Span) -> None:
+    """Refuse a function of which nothing is known and that is not given either.
+
+    Raises:
+        SpecError: it is neither known by its name nor one of the abstract ones.
+    """
+    if abstract is None or name in FUNCTIONS or name in abstract:
+        return
+    given = f"; given is {', '.join(abstract)}" if abstract else ""
+    raise SpecError(
+        f"unknown function '{name}'",
+        source,
+        span,
+        help=suggestion(name, [*FUNCTIONS, *abstract])
+        or f"known are {', '.join(FUNCTIONS)}{given}",
+    )
+
+
 def is_matrix_notation(text: str) -> bool:
     """Whether a claim is in matrix notation: no entry is written with brackets."""
     return "[" not in text
@@ -94,6 +114,7 @@ class MatrixReader:
         known: all names, for suggestions.
         merge: called where two axes have to be one for an operation to fit; returns whether they
             may be taken for one, else the operation is a ``ShapeError``.
+        functions: the abstract functions that there are; None where any name may be one.
     """
 
     def __init__(
@@ -103,15 +124,18 @@ class MatrixReader:
         axes: Mapping[str, Axis],
         known: tuple[str, ...],
         merge: Callable[[str, str], bool],
+        functions: Collection[str] | None = None,
     ) -> None:
         self.source = source
         self.axes_of = axes_of
         self.axes = axes
         self.known = known
         self.merge = merge
+        self.functions = functions
         self.tokens = tokenize(source)
         self.at = 0
         self.count = 0
+        self.powers: list[tuple[str, str, Span]] = []
 
     # -- tokens
 
@@ -151,6 +175,24 @@ class MatrixReader:
             raise self.unexpected("an operator or the end")
         return left, right
 
+    def check_powers(self, root: Callable[[str], str]) -> None:
+        """Refuse a power of a square matrix: some mean it entry by entry, some the product.
+
+        Args:
+            root: the axis that stands for all that are one with an axis.
+
+        Raises:
+            SpecError: there is one.
+        """
+        for row, column, span in self.powers:
+            if root(row) == root(column):
+                raise SpecError(
+                    "a power of a square matrix: entry by entry, or a matrix product?",
+                    self.source,
+                    span,
+                    help="write W ⊙ W or W W; 1/W is entry by entry, and there is no inverse",
+                )
+
     def expression(self) -> Shaped:
         start = self.token.span
         sign = self.advance().text if self.found("-", "+") else "+"
@@ -168,30 +210,50 @@ class MatrixReader:
 
     def hadamard(self) -> Shaped:
         start = self.token.span
-        result = self.product()
+        # What stands before the last '⊙', what comes after it, and what that is divided by.
+        before: list[Shaped] = []
+        last, divisors = self.product(), list[Shaped]()
         while self.found("⊙", "*", "/"):
-            operator = self.advance()
-            right = self.product()
-            span = start.through(self.tokens[self.at - 1].span)
-            if operator.text == "/":
-                if isinstance(right.term, Number) and right.term.value == 0:
-                    raise SpecError("division by zero", self.source, span)
-                right = Shaped(power(right.term, -1), right.row, right.column)
-            left, aligned = self.aligned(result, right, span, "multiplied entry by entry")
-            result = Shaped(mul(left.term, aligned.term), left.row, left.column)
+            if self.advance().text != "/":
+                before = [self.entrywise([*before, last, *divisors], start)]
+                last, divisors = self.product(), []
+                continue
+            divisors.append(self.divisor(start))
+            if self.juxtaposed:
+                last = self.product(self.entrywise([last, *divisors], start))
+                divisors = []
+        return self.entrywise([*before, last, *divisors], start)
+
+    def entrywise(self, operands: list[Shaped], start: Span) -> Shaped:
+        span = start.through(self.tokens[self.at - 1].span)
+        result = operands[0]
+        for operand in operands[1:]:
+            left, right = self.aligned(result, operand, span, "multiplied entry by entry")
+            result = Shaped(mul(left.term, right.term), left.row, left.column)
         return result
 
-    def product(self) -> Shaped:
+    def divisor(self, start: Span) -> Shaped:
+        below = self.factor()
+        if isinstance(below.term, Number) and below.term.value == 0:
+            span = start.through(self.tokens[self.at - 1].span)
+            raise SpecError("division by zero", self.source, span)
+        return Shaped(power(below.term, -1), below.row, below.column)
+
+    @property
+    def juxtaposed(self) -> bool:
+        """Whether the next factor of a matrix product stands here."""
+        return self.token.kind in (Kind.NAME, Kind.NUMBER) or self.found("(", "@", "·")
+
+    def product(self, first: Shaped | None = None) -> Shaped:
         start = self.token.span
-        result = self.factor()
-        while True:
+        result = self.factor() if first is None else first
+        while self.juxtaposed:
             if self.found("@", "·"):
                 self.advance()
-            elif not (self.token.kind in (Kind.NAME, Kind.NUMBER) or self.found("(")):
-                return result
             right = self.factor()
             span = start.through(self.tokens[self.at - 1].span)
             result = self.multiplied(result, right, span)
+        return result
 
     def factor(self) -> Shaped:
         result = self.atom()
@@ -205,7 +267,10 @@ class MatrixReader:
                     self.advance()
                     result = Shaped(result.term, result.column, result.row)
                     continue
-                exponent = self.rational()
+                start, exponent = self.token.span, self.rational()
+                if result.row is not None and result.column is not None and exponent != 1:
+                    span = start.through(self.tokens[self.at - 1].span)
+                    self.powers.append((result.row.axis, result.column.axis, span))
                 result = Shaped(power(result.term, exponent), result.row, result.column)
             else:
                 return result
@@ -293,6 +358,7 @@ class MatrixReader:
         close = suggestion(name, FUNCTIONS)
         if name not in FUNCTIONS and len(name) > 2 and close:
             raise SpecError(f"unknown function '{name}'", self.source, token.span, help=close)
+        check_function(name, self.functions, self.source, token.span)
         self.advance()
         inner = self.expression()
         self.expect(")")

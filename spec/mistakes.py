@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import product
 
 from backproof.spec.derive import Derivation, Gradient
-from backproof.spec.functions import FUNCTIONS, unfold
+from backproof.spec.functions import FUNCTIONS, formula, replace_x, unfold
 from backproof.spec.program import Statement
 from backproof.spec.terms import (
     ONE,
@@ -258,7 +258,7 @@ def _transposed(e: _Equation) -> Iterator[WrongForm]:
 
 
 def _derivative(e: _Equation) -> Iterator[WrongForm]:
-    """dZ = dA * g'(Z): without the derivative, at the output, twice, without the upstream."""
+    """Forms of dZ = dA * g'(Z): without the derivative, at the output, twice, without the upstream."""
     factors = _factors(e.value)
     upstream = [f for f in factors if _is_gradient(e.derivation, f)]
     local = [f for f in factors if not _is_gradient(e.derivation, f) and f.free]
@@ -324,39 +324,52 @@ def _specific(e: _Equation, arriving: Entry, constant: Term, output: Entry) -> I
     a: Term = output
     z: Term = entry(e.of, e.target.indices)
     squared = power(a, 2)
-    table: dict[str, list[tuple[str, str, str, Term]]] = {
+
+    def less(left: Term, right: Term) -> Term:
+        return add(left, negative(right))
+
+    table: dict[str, list[tuple[str, str, Term]]] = {
         "sigmoid": [
-            ("missing-term", "1 - a", "1 - a stands for a(1 - a)", add(ONE, negative(a))),
-            ("missing-term", "a", "a stands for a(1 - a)", a),
-            ("wrong-sign", "a(1 + a)", "a(1 + a) stands for a(1 - a)", mul(a, add(ONE, a))),
-            ("wrong-sign", "a(a - 1)", "a(a - 1) stands for a(1 - a)", mul(a, add(a, negative(ONE)))),
-            ("other", "1 - a^2", "the derivative of tanh stands for that of sigmoid",
-             add(ONE, negative(squared))),
-            ("wrong-operand", "z(1 - z)", "z(1 - z) stands for a(1 - a)", mul(z, add(ONE, negative(z)))),
+            ("missing-term", "1 - a", less(ONE, a)),
+            ("missing-term", "a", a),
+            ("wrong-sign", "a(1 + a)", mul(a, add(ONE, a))),
+            ("wrong-sign", "a(a - 1)", mul(a, less(a, ONE))),
+            ("other", "1 - a^2, as for tanh,", less(ONE, squared)),
+            ("wrong-operand", "z(1 - z)", mul(z, less(ONE, z))),
         ],
         "tanh": [
-            ("other", "1 - a", "1 - a stands for 1 - a^2", add(ONE, negative(a))),
-            ("wrong-sign", "1 + a^2", "1 + a^2 stands for 1 - a^2", add(ONE, squared)),
-            ("other", "a(1 - a)", "the derivative of sigmoid stands for that of tanh",
-             mul(a, add(ONE, negative(a)))),
-            ("wrong-operand", "1 - z^2", "1 - z^2 stands for 1 - a^2", add(ONE, negative(power(z, 2)))),
-            ("missing-term", "a^2", "a^2 stands for 1 - a^2", squared),
+            ("other", "1 - a", less(ONE, a)),
+            ("wrong-sign", "1 + a^2", add(ONE, squared)),
+            ("other", "a(1 - a), as for sigmoid,", mul(a, less(ONE, a))),
+            ("wrong-operand", "1 - z^2", less(ONE, power(z, 2))),
+            ("missing-term", "a^2", squared),
         ],
-    }  # fmt: skip
+    }
+    right = {"sigmoid": "a(1 - a)", "tanh": "1 - a^2"}
     name = statement.value.function
-    for kind, variant, sentence, slope in table.get(name, []):
-        yield e.wrong(Mistake(kind, variant, sentence), mul(constant, arriving, slope))
+    for kind, variant, written in table.get(name, []):
+        sentence = f"{variant} stands for {right[name]}"
+        yield e.wrong(Mistake(kind, variant, sentence), mul(constant, arriving, written))
+    slope = formula(name, 1)
+    if isinstance(slope, Add):
+        for k, part in enumerate(slope.terms):
+            shortened = add(*slope.terms[:k], *slope.terms[k + 1 :])
+            shown = f"{part!r}".strip("<>")
+            yield e.wrong(
+                Mistake("missing-term", f"term {k + 1}", f"the derivative lacks {shown} (x for z)"),
+                mul(constant, arriving, replace_x(shortened, z)),
+            )
     if name in FUNCTIONS and FUNCTIONS[name].kinks:
         above = apply("step", z)
         for variant, mask in (
             ("inverted", add(ONE, negative(above))),
             ("taken from the upstream gradient", apply("step", arriving)),
         ):
-            slope = _slope_with_mask(name, z, mask)
-            if slope is not None:
+            masked = _slope_with_mask(name, z, mask)
+            if masked is not None:
                 yield e.wrong(
                     Mistake("wrong-mask", variant, f"the mask is {variant}"),
-                    mul(constant, arriving, slope),
+                    mul(constant, arriving, masked),
                 )
     if name not in ("linear", "exp"):
         yield e.wrong(
@@ -418,6 +431,18 @@ def _sums(e: _Equation) -> Iterator[WrongForm]:
                 mul(rest, total(indices, inner.body)),
                 (),
             )
+
+
+def _sums_of_result(e: _Equation) -> Iterator[WrongForm]:
+    """A sum over an axis that the result should keep."""
+    if e.derivation.program.statement(e.quantity) is not None or not e.target.indices:
+        return
+    for index in e.target.indices:
+        rest = tuple(i for i in e.target.indices if i != index)
+        words = f"the result is summed over {index.name}, too"
+        yield e.wrong(
+            Mistake("extra-sum", f"over {index.name}", words, 2), total((index,), e.value), rest
+        )
 
 
 def _scales(e: _Equation) -> Iterator[WrongForm]:
@@ -482,33 +507,51 @@ def _terms(e: _Equation) -> Iterator[WrongForm]:
 
 def _operands(e: _Equation) -> Iterator[WrongForm]:
     """Another tensor of the same rank in the place of an operand."""
-    gradients = {g.name: g for g in e.derivation.gradients.values()}
-    tensors = e.derivation.program.tensors
+    pool = {name: t.indices for name, t in e.derivation.program.tensors.items()}
+    pool |= {g.name: g.target.indices for g in e.derivation.gradients.values()}
     mine = {node for node in walk(e.value) if isinstance(node, Entry)}
     for operand in sorted(mine, key=lambda n: n.tensor):
-        if operand.tensor in gradients:
-            pool = {name: g.target.indices for name, g in gradients.items()}
-        else:
-            pool = {name: t.indices for name, t in tensors.items()}
         for name, indices in pool.items():
             if name in (operand.tensor, e.quantity) or len(indices) != len(operand.indices):
                 continue
             if not _earlier(e, name):
                 continue
-            equal = tuple((a.axis, b.axis) for a, b in zip(operand.indices, indices, strict=True))
             kind, weight = "wrong-operand", 2
             words = f"{name} stands for {operand.tensor}"
             if _same_but_derivative(e, operand.tensor, name):
                 kind, weight = "missing-activation-derivative", 1
-                words = (
-                    f"{name} stands for {operand.tensor}: the activation's derivative is missing"
-                )
-            wrong = _replaced_tensor(e.value, operand.tensor, name)
-            yield e.wrong(
-                Mistake(kind, f"{name} for {operand.tensor}", words, weight),
-                wrong,
-                needs=equal,
-            )
+                words += ": the activation's derivative is missing"
+            mistake = Mistake(kind, f"{name} for {operand.tensor}", words, weight)
+            yield _with_operand(e, mistake, operand, name, indices)
+
+
+def _with_operand(
+    e: _Equation, mistake: Mistake, operand: Entry, name: str, indices: tuple[Index, ...]
+) -> WrongForm:
+    """Another tensor for an operand.
+
+    Where only the operand has an index of the result, the result gets the other tensor's axis
+    there; elsewhere the two sizes have to be equal.
+    """
+    written: list[Index] = []
+    renamed: dict[Index, Index] = {}
+    needs: list[tuple[str, str]] = []
+    for mine, theirs in zip(operand.indices, indices, strict=True):
+        own = mine in e.target.indices and _uses(e.value, mine) == 1
+        if mine.axis != theirs.axis and own:
+            renamed[mine] = Index(f"{theirs.name}_", theirs.axis)
+            written.append(renamed[mine])
+            continue
+        written.append(mine)
+        needs.append((mine.axis, theirs.axis))
+    value = _replaced(e.value, operand, entry(name, written))
+    target = tuple(renamed.get(i, i) for i in e.target.indices)
+    return e.wrong(mistake, value, target, tuple(needs))
+
+
+def _uses(term: Term, index: Index) -> int:
+    """How many entries have an index."""
+    return sum(isinstance(n, Entry) and index in n.indices for n in walk(term))
 
 
 def _earlier(e: _Equation, name: str) -> bool:
@@ -535,20 +578,12 @@ def _same_but_derivative(e: _Equation, right: str, wrong: str) -> bool:
     return len(factors) > 1 and any(isinstance(f, Entry) and f.tensor == wrong for f in factors)
 
 
-def _replaced_tensor(term: Term, old: str, new: str) -> Term:
-    def on(node: Term) -> Term:
-        if isinstance(node, Entry) and node.tensor == old:
-            return entry(new, node.indices)
-        return rebuild(node, on)
-
-    return on(term)
-
-
 REWRITES: tuple[Callable[[_Equation], Iterator[WrongForm]], ...] = (
     _matrix_products,
     _transposed,
     _derivative,
     _sums,
+    _sums_of_result,
     _scales,
     _signs,
     _terms,

@@ -8,8 +8,12 @@ nothing.
 Relations used, each true for every real argument at which both sides are defined:
     derivatives as the table of functions states them;  tanh(x) = 2 sigmoid(2x) - 1
     sigmoid(-x) = 1 - sigmoid(x);  erf(-x) = -erf(x);  relu(x) = x step(x);  step(x)^2 = step(x)
-    exp(x + y) = exp(x) exp(y);  log(exp(x)) = x, and the logarithm of a product of positive
-    factors;  softmax and logsumexp through exp, log and a sum;  (x^a)^n = x^(an) for whole n
+    relu(-x) = relu(x) - x;  abs(-x) = abs(x);  abs(x)^2 = x^2;  step(relu(x)) = step(x)
+    exp(x + y) = exp(x) exp(y);  log(exp(x)) = x;  exp(a log(x)) = x^a;  the logarithm of a
+    product of positive factors;  softmax and logsumexp through exp, log and a sum
+    (x^a)^n = x^(an) for whole n;  sum_j delta(i,j) f(j) = f(i);  delta(i,j) f(j) = delta(i,j) f(i)
+
+On request also sigmoid(x) = 1/(1 + exp(-x)) and softplus(x) = log(1 + exp(x)).
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from backproof.spec.canonical import Factor, canonical_order
 from backproof.spec.contraction import contract
 from backproof.spec.functions import FUNCTIONS, unfold
 from backproof.spec.terms import (
+    LARGEST_NUMBER,
     Add,
     Apply,
     Constant,
@@ -55,6 +60,7 @@ from backproof.spec.terms import (
 
 MAX_TERMS = 20_000
 MAX_COPIES = 3
+MAX_POWER = 64
 
 
 class TooLargeError(Exception):
@@ -99,6 +105,15 @@ class Atom:
         inside = ",".join(f"{i.name}:{i.axis}" for i in self.indices)
         return f"S[{inside}]({self.inner.key})"
 
+    def is_plain(self, function: str) -> bool:
+        """Whether it is this function, and no derivative of it."""
+        return self.kind == "apply" and self.name == function and self.order == 0
+
+    @property
+    def opens(self) -> int:
+        """The least power that can be written without the atom; 0 where there is none."""
+        return 1 if self.kind == "poly" else 2 * self.is_plain("abs")
+
     @cached_property
     def free(self) -> frozenset[Index]:
         """The indices that are not bound inside."""
@@ -115,8 +130,20 @@ class Atom:
         return below + (self.kind == "sum")
 
     @cached_property
+    def unsettled(self) -> bool:
+        """Whether a function of an argument that has no direction of its own occurs outside sums.
+
+        Such as tanh(x - y): which of the two differences stands for both, only names can say.
+        """
+        if self.kind not in ("apply", "poly"):
+            return False
+        assert self.inner is not None
+        reflected = self.kind == "poly" or (self.order == 0 and self.name in _REFLECTED)
+        return (reflected and _direction(self.inner) == 0) or self.inner.unsettled
+
+    @cached_property
     def positive(self) -> bool:
-        """Whether it is known to be above zero everywhere."""
+        """Whether it is known to be above zero wherever it is defined."""
         if self.kind in ("size", "constant", "radical"):
             return True
         if self.kind == "apply":
@@ -125,6 +152,16 @@ class Atom:
             assert self.inner is not None
             return self.inner.positive
         return False
+
+    @cached_property
+    def nonnegative(self) -> bool:
+        """Whether it is known not to be below zero wherever it is defined."""
+        if self.kind == "apply" and self.order == 0 and self.name in ("abs", "step"):
+            return True
+        if self.kind == "sum":
+            assert self.inner is not None
+            return self.inner.nonnegative
+        return self.positive or self.kind == "delta"
 
     def renamed(self, names: Mapping[Index, Index]) -> Atom:
         """With other names for free indices."""
@@ -180,12 +217,22 @@ class Poly:
         """How deep sums are nested."""
         return max((a.height for m in self.terms for a, _ in m), default=0)
 
-    @property
-    def positive(self) -> bool:
-        """Whether it is known to be above zero everywhere."""
-        return bool(self.terms) and all(
-            c > 0 and all(a.positive for a, _ in m) for m, c in self.terms.items()
+    @cached_property
+    def unsettled(self) -> bool:
+        """Whether an atom is."""
+        return any(a.unsettled for m in self.terms for a, _ in m)
+
+    @cached_property
+    def nonnegative(self) -> bool:
+        """Whether it is known not to be below zero wherever it is defined."""
+        return all(
+            c > 0 and all(a.nonnegative or e % 2 == 0 for a, e in m) for m, c in self.terms.items()
         )
+
+    @cached_property
+    def positive(self) -> bool:
+        """Whether it is known to be above zero wherever it is defined."""
+        return self.nonnegative and any(all(a.positive for a, _ in m) for m in self.terms)
 
     @property
     def is_zero(self) -> bool:
@@ -196,13 +243,11 @@ class Poly:
         """With other names for free indices."""
         if not self.free & names.keys():
             return self
-        result = ZERO_POLY
+        terms: dict[Monomial, Fraction] = {}
         for monomial, coefficient in self.terms.items():
-            factor = Poly({(): coefficient})
-            for atom, exponent in monomial:
-                factor = factor * Poly({((atom.renamed(names), exponent),): Fraction(1)})
-            result = result + factor
-        return result
+            renamed, extra = _renamed(monomial, names)
+            terms[renamed] = terms.get(renamed, Fraction(0)) + coefficient * extra
+        return Poly(terms)
 
     def __add__(self, other: Poly) -> Poly:
         terms = dict(self.terms)
@@ -221,7 +266,7 @@ class Poly:
             for right, b in other.terms.items():
                 product, extra = _times(left, right)
                 terms[product] = terms.get(product, Fraction(0)) + a * b * extra
-        return Poly(terms)
+        return _multiplied_out(Poly(terms))
 
     def scaled(self, by: Fraction) -> Poly:
         """Every coefficient times a number."""
@@ -273,6 +318,57 @@ def _reduced(exponents: Mapping[Atom, Fraction]) -> tuple[Monomial, Fraction]:
     return tuple(sorted(kept, key=lambda pair: pair[0].key)), coefficient
 
 
+def _renamed(monomial: Monomial, names: Mapping[Index, Index]) -> tuple[Monomial, Fraction]:
+    exponents: dict[Atom, Fraction] = {}
+    for atom, exponent in monomial:
+        moved = atom.renamed(names)
+        exponents[moved] = exponents.get(moved, Fraction(0)) + exponent
+    return _reduced(exponents)
+
+
+def _multiplied_out(poly: Poly) -> Poly:
+    """With whole powers of roots and of absolute values replaced by what they are powers of."""
+    shut: dict[Monomial, Fraction] = {}
+    opened = ZERO_POLY
+    for monomial, coefficient in poly.terms.items():
+        found = next(((a, e, e // a.opens) for a, e in monomial if a.opens and e >= a.opens), None)
+        if found is None:
+            shut[monomial] = coefficient
+            continue
+        atom, exponent, turns = found
+        assert atom.inner is not None
+        left = exponent - turns * atom.opens
+        factors, extra = _reduced(dict(monomial) | {atom: left})
+        inside = _raised(atom.inner, Fraction(turns * atom.opens))
+        opened = opened + Poly({factors: coefficient * extra}) * inside
+    return poly if len(shut) == len(poly.terms) else Poly(shut) + opened
+
+
+# ---------------------------------------------------------------- directions
+
+
+def _direction(poly: Poly) -> int:
+    """1 or -1, opposite for a polynomial and its negative, and 0 where only names could decide.
+
+    It does not depend on what the free indices are called, so that a sum may call them anew.
+    """
+    groups: dict[str, list[Fraction]] = {}
+    blank = {i: Index("?", i.axis) for i in poly.free}
+    for monomial, coefficient in poly.terms.items():
+        shape = _monomial_key(_renamed(monomial, blank)[0])
+        groups.setdefault(shape, []).append(coefficient)
+    for _, coefficients in sorted(groups.items()):
+        here, there = sorted(coefficients), sorted(-c for c in coefficients)
+        if here != there:
+            return 1 if here > there else -1
+    return 0
+
+
+def _leads_negative(poly: Poly) -> bool:
+    """Whether the first monomial, in the order of keys, has a negative coefficient."""
+    return bool(poly.terms) and poly.terms[min(poly.terms, key=_monomial_key)] < 0
+
+
 # ---------------------------------------------------------------- sums
 
 
@@ -281,6 +377,11 @@ def _summed(indices: Iterable[Index], body: Poly) -> Poly:
     indices = tuple(indices)
     result = ZERO_POLY
     for monomial, coefficient in body.terms.items():
+        if any(a.kind == "delta" and a.free & set(indices) for a, _ in monomial):
+            # A power that was multiplied out brought a delta to light.
+            found = _contracted(indices, monomial)
+            result = result + found.scaled(coefficient)
+            continue
         outside = {a: e for a, e in monomial if not a.free & set(indices)}
         inside = [(a, e) for a, e in monomial if a.free & set(indices)]
         for index in indices:
@@ -296,6 +397,11 @@ def _summed(indices: Iterable[Index], body: Poly) -> Poly:
             part = part * _atom(_sum_atom(bound, tuple(connected)))
         result = result + part
     return result
+
+
+def _contracted(indices: tuple[Index, ...], monomial: Monomial) -> Poly:
+    term = contract(total(indices, as_term(Poly({monomial: Fraction(1)}))))
+    return _Normaliser().poly(term)
 
 
 def _opened(
@@ -346,11 +452,13 @@ def _components(
 def _sum_atom(bound: tuple[Index, ...], factors: Monomial) -> Atom:
     """The sum of one connected monomial, its bound indices labelled canonically."""
     marks = [Factor(_key_of(a, e), a.free & frozenset(bound)) for a, e in factors]
-    order = canonical_order(bound, marks)
+    # Every name made here carries the height: the factors may hold sums that are labelled anew
+    # under these names, with names of their own, and the two must never meet.
     height = 1 + max(a.height for a, _ in factors)
+    order = canonical_order(bound, marks, str(height))
     names = {old: Index(f"${height}.{k}", old.axis) for k, old in enumerate(order)}
     # Through names that nothing uses, so that renaming never merges two indices.
-    middle = {old: Index(f"%{k}", old.axis) for k, old in enumerate(order)}
+    middle = {old: Index(f"%{height}.{k}", old.axis) for k, old in enumerate(order)}
     final = {middle[old]: names[old] for old in order}
     renamed = {a.renamed(middle).renamed(final): e for a, e in factors}
     monomial = tuple(sorted(renamed.items(), key=lambda pair: pair[0].key))
@@ -365,13 +473,19 @@ def _key_of(atom: Atom, exponent: Fraction) -> Callable[[Mapping[Index, Index]],
 
 
 def _raised(base: Poly, exponent: Fraction) -> Poly:
-    if exponent.denominator == 1 and exponent >= 0:
+    if abs(exponent) > LARGEST_NUMBER:
+        raise TooLargeError(f"a power past {LARGEST_NUMBER}")
+    if exponent.denominator == 1 and exponent >= 0 and len(base.terms) > 1:
+        if exponent > MAX_POWER:
+            raise TooLargeError(f"a power past {MAX_POWER} of a sum")
         result = ONE_POLY
         for _ in range(exponent.numerator):
             result = result * base
         return result
     if base.is_zero:
-        raise ZeroDivisionError("a negative power of zero")
+        if exponent < 0:
+            raise ZeroDivisionError("a negative power of zero")
+        return ZERO_POLY if exponent else ONE_POLY
     shared = _shared_factor(base)
     whole = exponent.denominator == 1
     if len(base.terms) == 1:
@@ -379,9 +493,8 @@ def _raised(base: Poly, exponent: Fraction) -> Poly:
         if whole or (coefficient > 0 and all(a.positive for a, _ in monomial)):
             powers, extra = _reduced({a: e * exponent for a, e in monomial})
             return _number_power(coefficient, exponent) * Poly({powers: extra})
-        return _atom(Atom("poly", inner=base), exponent)
-    leading = base.terms[min(base.terms, key=_monomial_key)]
-    content = abs(_content(base)) * (1 if leading > 0 or not whole else -1)
+        return _multiplied_out(_atom(Atom("poly", inner=base), exponent))
+    content = _content(base) * (-1 if whole and _direction(base) < 0 else 1)
     if not whole and not all(a.positive for a, _ in shared):
         shared = ()
     inverse, extra = _reduced({a: -e for a, e in shared})
@@ -442,11 +555,6 @@ def _factorised(value: int) -> dict[int, int]:
 # ---------------------------------------------------------------- functions
 
 
-def _leads_negative(poly: Poly) -> bool:
-    """Whether the first monomial, in the order of keys, has a negative coefficient."""
-    return bool(poly.terms) and poly.terms[min(poly.terms, key=_monomial_key)] < 0
-
-
 def _applied(function: str, order: int, argument: Poly) -> Poly:
     """An abstract function, or a primitive of order 0, of a normal argument."""
     rule = _RELATIONS.get(function) if order == 0 else None
@@ -461,11 +569,17 @@ def _plain(function: str, argument: Poly) -> Poly:
 
 def _exp(argument: Poly) -> Poly:
     exponents: dict[Atom, Fraction] = {}
+    powers = ONE_POLY
     for monomial, coefficient in argument.terms.items():
+        if len(monomial) == 1 and monomial[0][1] == 1 and monomial[0][0].is_plain("log"):
+            inner = monomial[0][0].inner
+            assert inner is not None
+            powers = powers * _raised(inner, coefficient)
+            continue
         atom = Atom("apply", "exp", inner=Poly({monomial: Fraction(1)}))
         exponents[atom] = coefficient
     monomial, coefficient = _reduced(exponents)
-    return Poly({monomial: coefficient})
+    return powers * Poly({monomial: coefficient})
 
 
 def _log(argument: Poly) -> Poly:
@@ -476,7 +590,7 @@ def _log(argument: Poly) -> Poly:
         return _plain("log", argument)
     result = ZERO_POLY if coefficient == 1 else _plain("log", _constant(coefficient))
     for atom, exponent in monomial:
-        if atom.kind == "apply" and atom.name == "exp" and atom.inner is not None:
+        if atom.is_plain("exp") and atom.inner is not None:
             result = result + atom.inner.scaled(exponent)
         else:
             result = result + _plain("log", _atom(atom)).scaled(exponent)
@@ -486,7 +600,7 @@ def _log(argument: Poly) -> Poly:
 def _sigmoid(argument: Poly) -> Poly:
     if argument.is_zero:
         return _constant(Fraction(1, 2))
-    if _leads_negative(argument):
+    if _direction(argument) < 0:
         return ONE_POLY - _plain("sigmoid", argument.scaled(Fraction(-1)))
     return _plain("sigmoid", argument)
 
@@ -495,7 +609,7 @@ def _odd(function: str) -> Callable[[Poly], Poly]:
     def rule(argument: Poly) -> Poly:
         if argument.is_zero:
             return ZERO_POLY
-        if _leads_negative(argument):
+        if _direction(argument) < 0:
             flipped = _plain(function, argument.scaled(Fraction(-1)))
             return flipped.scaled(Fraction(-1))
         return _plain(function, argument)
@@ -504,7 +618,7 @@ def _odd(function: str) -> Callable[[Poly], Poly]:
 
 
 def _abs(argument: Poly) -> Poly:
-    if _leads_negative(argument):
+    if _direction(argument) < 0:
         argument = argument.scaled(Fraction(-1))
     return ZERO_POLY if argument.is_zero else _plain("abs", argument)
 
@@ -513,11 +627,22 @@ def _step(argument: Poly) -> Poly:
     if argument.is_zero:
         return ZERO_POLY
     # step(relu(x)) = step(x): a mask taken at the output of relu is the mask at its input.
-    for atom in {a for m in argument.terms for a, _ in m if a.kind == "apply" and a.name == "step"}:
+    for atom in sorted({a for m in argument.terms for a, _ in m if a.is_plain("step")}):
         assert atom.inner is not None
-        if atom.inner * _atom(atom) == argument:
+        positive_part = atom.inner * _atom(atom)
+        if positive_part == argument:
             return _atom(atom)
+        if positive_part - atom.inner == argument:
+            return _plain("step", atom.inner.scaled(Fraction(-1)))
     return _plain("step", argument)
+
+
+def _relu(argument: Poly) -> Poly:
+    if argument.is_zero:
+        return ZERO_POLY
+    if _direction(argument) < 0:
+        return _relu(argument.scaled(Fraction(-1))) + argument
+    return argument * _step(argument)
 
 
 _RELATIONS: Mapping[str, Callable[[Poly], Poly]] = {
@@ -529,26 +654,102 @@ _RELATIONS: Mapping[str, Callable[[Poly], Poly]] = {
     "sign": _odd("sign"),
     "abs": _abs,
     "step": _step,
-    "relu": lambda z: ZERO_POLY if z.is_zero else z * _plain("step", z),
+    "relu": _relu,
+}
+
+# Functions that are even, odd, or one minus themselves at the opposite argument.
+_REFLECTED = ("sigmoid", "erf", "sign", "abs")
+
+
+def _logistic(argument: Poly) -> Poly:
+    return _raised(ONE_POLY + _exp(argument.scaled(Fraction(-1))), Fraction(-1))
+
+
+_ELEMENTARY: Mapping[str, Callable[[Poly], Poly]] = {
+    "sigmoid": _logistic,
+    "tanh": lambda z: _logistic(z.scaled(Fraction(2))).scaled(Fraction(2)) - ONE_POLY,
+    "softplus": lambda z: _log(ONE_POLY + _exp(z)),
 }
 
 
 # ---------------------------------------------------------------- terms
 
 
-def normalise(term: Term) -> Poly:
+def normalise(term: Term, *, elementary: bool = False) -> Poly:
     """The normal form of a term.
+
+    Args:
+        term: the term.
+        elementary: write sigmoid, tanh and softplus through exp and log.
 
     Raises:
         TooLargeError: it would have more than ``MAX_TERMS`` terms.
         ZeroDivisionError: a denominator is zero.
         ValueError: a fractional power of a negative number.
     """
-    return _Normaliser().poly(contract(term))
+    return _settled(_Normaliser(elementary).poly(contract(term)))
+
+
+def _settled(poly: Poly) -> Poly:
+    """Where no sum can give the indices other names any more, their names decide what is left."""
+    if not any(a.unsettled or a.kind == "delta" for m in poly.terms for a, _ in m):
+        return poly
+    result = ZERO_POLY
+    for monomial, coefficient in poly.terms.items():
+        part = _constant(coefficient)
+        for atom, exponent in monomial:
+            part = part * _settled_power(atom, exponent)
+        result = result + part
+    return _on_diagonals(result)
+
+
+def _settled_power(atom: Atom, exponent: Fraction) -> Poly:
+    if not atom.unsettled:
+        return _atom(atom, exponent)
+    assert atom.inner is not None
+    inner = _settled(atom.inner)
+    turned = _direction(inner) == 0 and _leads_negative(inner)
+    if atom.kind == "poly":
+        if turned and exponent.denominator == 1:
+            sign = Fraction(-1) ** exponent.numerator
+            return _raised(inner.scaled(Fraction(-1)), exponent).scaled(sign)
+        return _raised(inner, exponent)
+    if not (turned and atom.order == 0 and atom.name in _REFLECTED):
+        value = _applied(atom.name, atom.order, inner)
+    else:
+        opposite = _plain(atom.name, inner.scaled(Fraction(-1)))
+        if atom.name == "sigmoid":
+            value = ONE_POLY - opposite
+        else:
+            value = opposite if atom.name == "abs" else opposite.scaled(Fraction(-1))
+    return _raised(value, exponent)
+
+
+def _on_diagonals(poly: Poly) -> Poly:
+    """Beside delta(i,j) every j is written as i."""
+    result = ZERO_POLY
+    for monomial, coefficient in poly.terms.items():
+        part = Poly({monomial: coefficient})
+        for found, _ in monomial:
+            if found.kind != "delta":
+                continue
+            kept, other = found.indices
+            rest = Poly({tuple((a, e) for a, e in monomial if a != found): coefficient})
+            if other not in rest.free:
+                continue
+            try:
+                moved = normalise(substitute(as_term(rest), {other: kept}))
+            except ZeroDivisionError:
+                continue
+            part = _on_diagonals(moved * _atom(found))
+            break
+        result = result + part
+    return result
 
 
 class _Normaliser:
-    def __init__(self) -> None:
+    def __init__(self, elementary: bool = False) -> None:
+        self.elementary = elementary
         self.known: dict[Term, Poly] = {}
 
     def poly(self, term: Term) -> Poly:
@@ -587,7 +788,10 @@ class _Normaliser:
             simpler = unfold(term)
             if simpler is not term:
                 return self.poly(simpler)
-            return _applied(term.function, term.order, self.poly(term.argument))
+            argument = self.poly(term.argument)
+            if self.elementary and term.function in _ELEMENTARY:
+                return _ELEMENTARY[term.function](argument)
+            return _applied(term.function, term.order, argument)
         if isinstance(term, Softmax):
             other = fresh(term.index, indices_in(term))
             moved = substitute(term.body, {term.index: other})

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from backproof.spec.pointwise import KinkError, NoValueError
+from backproof.spec.terms import LARGEST_NUMBER
 
 
 class Rationals:
@@ -32,7 +33,12 @@ class Rationals:
         if exponent.denominator == 1:
             if base == 0 and exponent < 0:
                 raise NoValueError("division by zero")
+            bits = max(base.numerator.bit_length(), base.denominator.bit_length())
+            if bits * abs(exponent.numerator) > LARGEST_NUMBER:
+                raise NoValueError("a power past the size of number that is worked with")
             return base**exponent.numerator
+        if exponent.denominator > LARGEST_NUMBER:
+            raise NoValueError("a root past the degree that is worked with")
         root = _root(base, exponent.denominator)
         return self.power(root, Fraction(exponent.numerator))
 

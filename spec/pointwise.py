@@ -41,6 +41,17 @@ class KinkError(NoValueError):
     """A function is taken exactly at a point where its derivative jumps."""
 
 
+class _TooDeepError(Exception):
+    """An entry lies too many definitions below the one that is being computed."""
+
+    def __init__(self, key: tuple[str, tuple[int, ...]]) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+MAX_NESTED = 20
+
+
 class Numbers(Protocol[S]):
     """The arithmetic that an evaluation needs."""
 
@@ -88,17 +99,40 @@ class Evaluation(Generic[S]):
         self.given = given
         self.functions = functions or {}
         self.known: dict[tuple[str, tuple[int, ...]], S] = {}
+        self._nested = 0
 
     def entry(self, tensor: str, position: tuple[int, ...]) -> S:
         """One entry of a tensor or a gradient."""
         key = (tensor, position)
-        if key not in self.known:
-            definition = self.derivation.definition(tensor)
-            if definition is None:
-                self.known[key] = self.given(tensor, position)
-            else:
-                target, value = definition
-                self.known[key] = self.term(value, dict(zip(target.indices, position, strict=True)))
+        if key in self.known:
+            return self.known[key]
+        if self._nested >= MAX_NESTED:
+            raise _TooDeepError(key)
+        if self._nested:
+            return self._computed(key)
+        # A chain of definitions may be longer than the stack is deep: what is found to lie too
+        # far down is computed first.
+        pending = [key]
+        while pending:
+            try:
+                self._computed(pending[-1])
+                pending.pop()
+            except _TooDeepError as missing:
+                pending.append(missing.key)
+        return self.known[key]
+
+    def _computed(self, key: tuple[str, tuple[int, ...]]) -> S:
+        tensor, position = key
+        definition = self.derivation.definition(tensor)
+        if definition is None:
+            self.known[key] = self.given(tensor, position)
+            return self.known[key]
+        target, value = definition
+        self._nested += 1
+        try:
+            self.known[key] = self.term(value, dict(zip(target.indices, position, strict=True)))
+        finally:
+            self._nested -= 1
         return self.known[key]
 
     def term(self, term: Term, at: Mapping[Index, int]) -> S:

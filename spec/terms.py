@@ -23,6 +23,9 @@ class Index:
     axis: str
 
 
+# A power of a number is worked out up to so many bits; 10^(10^9) stays as it is written.
+LARGEST_NUMBER = 4096
+
 _INTERNED: WeakValueDictionary[tuple[Any, ...], Term] = WeakValueDictionary()
 
 _T = TypeVar("_T", bound="Term")
@@ -288,14 +291,16 @@ def mul(*factors: Term) -> Term:
 
 
 def power(base: Term, exponent: Fraction | int) -> Term:
-    """A power; exponents 0 and 1 disappear, and so do integer powers of numbers."""
+    """A power; exponents 0 and 1 disappear, and so do integer powers of numbers, within reason."""
     exponent = Fraction(exponent)
     if exponent == 0 or base is ONE:
         return ONE
     if exponent == 1:
         return base
     if isinstance(base, Number) and exponent.denominator == 1 and (base.value or exponent > 0):
-        return number(base.value**exponent.numerator)
+        bits = max(base.value.numerator.bit_length(), base.value.denominator.bit_length())
+        if bits * abs(exponent.numerator) <= LARGEST_NUMBER:
+            return number(base.value**exponent.numerator)
     if isinstance(base, Power) and exponent.denominator == 1:
         return power(base.base, base.exponent * exponent)
     return _intern(Power, base, exponent)
@@ -411,15 +416,18 @@ def _substitute(term: Term, pairs: frozenset[tuple[Index, Index]]) -> Term:
         return delta(change.get(term.left, term.left), change.get(term.right, term.right))
     if isinstance(term, Softmax):
         index = change.get(term.index, term.index)
-        inner = dict(change)
-        others = term.body.free - {term.index}
-        if index in others or index in {inner.get(o, o) for o in others}:
-            raise ValueError("softmax at an index that its argument also uses")
-        return softmax(index, substitute(term.body, inner))
+        body = substitute(term.body, change)
+        if index not in {change.get(o, o) for o in term.body.free - {term.index}}:
+            return softmax(index, body)
+        # On a diagonal, one index is a position and a place to sum at: only the quotient says so.
+        other = fresh(term.index, indices_in(term.body) | set(change.values()) | {index})
+        moved = substitute(term.body, {**change, term.index: other})
+        below = total((other,), apply("exp", moved))
+        return mul(apply("exp", body), power(below, -1))
     if isinstance(term, (Sum, LogSumExp)):
         bound = term.indices if isinstance(term, Sum) else (term.index,)
         arriving = set(change.values())
-        taken = arriving | term.body.free | set(change)
+        taken = arriving | term.body.free | set(change) | set(bound)
         renamed = dict(change)
         inside: list[Index] = []
         for index in bound:
@@ -439,8 +447,8 @@ def _substitute(term: Term, pairs: frozenset[tuple[Index, Index]]) -> Term:
 def substitute(term: Term, change: Mapping[Index, Index]) -> Term:
     """Replace free indices, all at once; bound ones are renamed where they would capture.
 
-    Raises:
-        ValueError: a softmax would be taken at an index that its argument also uses.
+    A softmax that would be taken at an index of its own argument, as at A[o,o] for
+    A[o,k] = softmax[k](Z[o,k]), becomes the quotient that it stands for.
     """
     wanted = frozenset((old, new) for old, new in change.items() if old != new)
     return _substitute(term, wanted) if wanted else term

@@ -7,15 +7,21 @@ has. Where a name leaves it open, there are several calls to try.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import islice
 from typing import Any
 
 from backproof.adapters import roles
 from backproof.adapters.source import signature_of
 
+# The role of the data, whatever the spec calls it.
+DATA = "X"
 SIZES, SIZES_REVERSED, CONSTANT = "sizes", "sizes reversed", "constant"
+# The shape of the data, with its samples first.
+SHAPE = "shape"
+# What a layer may be given besides sizes and arrays.
+SETTINGS = (roles.ACTIVATION, roles.LAYOUT, roles.OPTIMIZER)
 
 _AXES = (roles.INPUTS, roles.OUTPUTS, roles.SAMPLES)
 
@@ -41,14 +47,16 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function, and what it is given."""
+    """A function, or a method by its name, and what it is given."""
 
-    function: Callable[..., Any]
+    function: Callable[..., Any] | str
     arguments: tuple[Argument, ...]
 
     def run(self, context: Mapping[str, Any], instance: Any = None) -> Any:
-        """Call the function; ``instance`` comes first, for a method."""
-        positional = [] if instance is None else [instance]
+        """Call the function, or the method of an instance."""
+        called = self.function
+        function = getattr(instance, called) if isinstance(called, str) else called
+        positional = []
         named = {}
         for argument in self.arguments:
             value = argument.value if argument.role == CONSTANT else context[argument.role]
@@ -56,7 +64,7 @@ class Call:
                 named[argument.parameter] = value
             else:
                 positional.append(value)
-        return self.function(*positional, **named)
+        return function(*positional, **named)
 
     def parameter_of(self, role: str) -> str | None:
         """The name of the parameter that is given a role."""
@@ -72,6 +80,7 @@ _WORDS = {
     roles.OUTPUTS: "outputs",
     roles.SAMPLES: "samples",
     SIZES: "(inputs, outputs)",
+    SHAPE: "(samples, inputs)",
     SIZES_REVERSED: "(outputs, inputs)",
 }
 
@@ -84,15 +93,19 @@ def _worded(argument: Argument) -> str:
     return repr(argument.value)
 
 
-def parameters_of(function: Callable[..., Any], bound: bool = True) -> list[inspect.Parameter]:
-    """A function's parameters without ``*args`` and ``**kwargs``, and without ``self``."""
-    signature = signature_of(function)
+def parameters_of(owner: Any, method: str | None = None) -> list[inspect.Parameter]:
+    """The parameters of a function or class, or of a class's method without its ``self``.
+
+    ``*args`` and ``**kwargs`` are left out: nothing is passed to them.
+    """
+    signature = signature_of(owner if method is None else getattr(owner, method))
     if signature is None:
         return []
-    found = [
-        p for p in signature.parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-    ]
-    return found if bound else found[1:]
+    found = list(signature.parameters.values())
+    if method is not None:
+        kind = inspect.getattr_static(owner, method)
+        found = found if isinstance(kind, (staticmethod, classmethod)) else found[1:]
+    return [p for p in found if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
 
 def _argument(
@@ -103,7 +116,7 @@ def _argument(
 
 
 def _call(
-    function: Callable[..., Any],
+    function: Callable[..., Any] | str,
     parameters: Sequence[inspect.Parameter],
     given: Mapping[str, tuple[str, Any]],
 ) -> Call:
@@ -128,41 +141,37 @@ def is_required(parameter: inspect.Parameter) -> bool:
 
 
 def constructor_calls(
-    cls: type, activations: Sequence[Any], activation_wanted: bool
+    cls: type, given: Collection[str] = (), method: str | None = None
 ) -> Iterator[Call]:
-    """The ways to construct a layer, the likeliest first.
+    """The ways to construct a layer, or to call a method that prepares it, the likeliest first.
 
     Args:
         cls: the class.
-        activations: what to try for a parameter that takes an activation.
-        activation_wanted: whether a parameter that takes one is given one even if it has a
-            default.
+        given: the settings that are passed even where they have defaults, such as ``activation``.
+        method: the method; None for the constructor.
     """
-    return islice(_constructor_calls(cls, activations, activation_wanted), _MOST_CALLS)
+    return islice(_constructor_calls(cls, given, method), _MOST_CALLS)
 
 
-def _constructor_calls(
-    cls: type, activations: Sequence[Any], activation_wanted: bool
-) -> Iterator[Call]:
-    parameters = parameters_of(cls)
+def _constructor_calls(cls: type, given: Collection[str], method: str | None) -> Iterator[Call]:
+    parameters = parameters_of(cls, method)
     fixed: dict[str, tuple[str, Any]] = {}
     unknown: list[str] = []
-    choosing: list[str] = []
     for p in parameters:
         role = _constructor_role(p.name)
-        if role == roles.ACTIVATION:
-            if is_required(p) or activation_wanted:
-                choosing.append(p.name)
-        elif role in (roles.INPUTS, roles.OUTPUTS) and (is_required(p) or _is_size(p.default)):
-            fixed[p.name] = (role, None)
-        elif is_required(p):
-            if role in ("W", "b", roles.SAMPLES):
-                fixed[p.name] = (role, None)
-            elif role in (roles.GENERATOR, roles.SEED):
-                fixed[p.name] = (CONSTANT, 0)
-            else:
-                unknown.append(p.name)
-    taken = [role for role, _ in fixed.values()]
+        if role in given or (role in _AXES and role != roles.SAMPLES and _is_size(p.default)):
+            fixed[p.name] = (str(role), None)
+        elif not is_required(p):
+            continue
+        elif role in ("W", "b", *_AXES):
+            fixed[p.name] = (str(role), None)
+        elif role in (roles.GENERATOR, roles.SEED):
+            fixed[p.name] = (CONSTANT, 0)
+        elif role in SETTINGS:
+            fixed[p.name] = (CONSTANT, None)
+        else:
+            unknown.append(p.name)
+    taken = [role for role, _ in fixed.values() if role in _AXES]
     both = roles.INPUTS in taken and roles.OUTPUTS in taken
     if len(set(taken)) < len(taken) or (roles.SAMPLES in taken and not both):
         # Two names for one axis say nothing about which is which, and a lone m is no batch size.
@@ -170,14 +179,15 @@ def _constructor_calls(
         unknown = [p.name for p in parameters if p.name in unknown or p.name in doubtful]
         fixed = {p: v for p, v in fixed.items() if p not in doubtful}
     for sizes in _size_choices(unknown, {role for role, _ in fixed.values()}):
-        for chosen in product(activations or (None,), repeat=len(choosing)):
-            values = {name: (CONSTANT, v) for name, v in zip(choosing, chosen, strict=True)}
-            yield _call(cls, parameters, {**fixed, **sizes, **values})
+        yield _call(method or cls, parameters, {**fixed, **sizes})
+    shaped = [p.name for p in parameters if p.name in fixed and "shape" in roles.tokens(p.name)]
+    if shaped:
+        yield _call(method or cls, parameters, {**fixed, **dict.fromkeys(shaped, (SHAPE, None))})
 
 
 def _constructor_role(name: str) -> str | None:
     word = roles.word_role(name)
-    if word in (roles.ACTIVATION, roles.GENERATOR, roles.SEED, roles.SAMPLES):
+    if word in (*SETTINGS, roles.GENERATOR, roles.SEED, roles.SAMPLES):
         return word
     size = roles.size_role(name)
     if size is not None and not (size == roles.INPUTS and roles.plain(name) == "x"):
@@ -217,73 +227,75 @@ def _size_choices(unknown: Sequence[str], named: set[str]) -> Iterator[dict[str,
 
 
 def forward_call(
-    function: Callable[..., Any],
-    bound: bool,
+    owner: Any,
+    method: str | None = None,
     parameters: Sequence[str] = (),
+    given: Collection[str] = (),
     mapping: Mapping[str, str] | None = None,
 ) -> Call | None:
     """What a forward pass is given; None if it asks for something unknown.
 
     Args:
-        function: the method or function.
-        bound: whether it has no ``self``.
+        owner: the function, or the class of the method.
+        method: the method's name.
         parameters: the tensors that it may be given besides the data, such as W and b.
+        given: the settings that are passed even where they have defaults.
         mapping: the role of a parameter, by its name, where a user said so.
     """
-    found = parameters_of(function, bound)
-    given: dict[str, tuple[str, Any]] = {}
-    open_: list[inspect.Parameter] = []
+    found = parameters_of(owner, method)
+    passed: dict[str, tuple[str, Any]] = {}
+    unnamed: list[inspect.Parameter] = []
     for p in found:
-        role = (mapping or {}).get(p.name) or _forward_role(p.name, parameters)
-        if p.name in (mapping or {}) or (is_required(p) and role is not None):
-            if role in [r for r, _ in given.values()]:
-                role = None
-            else:
-                given[p.name] = (str(role), True if role == roles.TRAINING else None)
-                if role == roles.TRAINING:
-                    given[p.name] = (CONSTANT, True)
-        if is_required(p) and p.name not in given:
-            open_.append(p)
-    wanted = ["X", *parameters]
-    taken = [role for role, _ in given.values()]
-    missing = [role for role in wanted if role not in taken]
-    if "X" in missing and not open_:
-        open_ = [p for p in found if p.name not in given][:1]
-    for p, role in zip(open_, missing, strict=False):
-        given[p.name] = (role, None)
-    if any(is_required(p) and p.name not in given for p in found):
+        stated = (mapping or {}).get(p.name)
+        role = stated or _forward_role(p.name, (*parameters, *given))
+        wanted = stated is not None or is_required(p) or role in (*parameters, *given)
+        if role is not None and wanted and role not in [r for r, _ in passed.values()]:
+            passed[p.name] = (role, None)
+        elif is_required(p):
+            unnamed.append(p)
+    taken = [role for role, _ in passed.values()]
+    missing = [role for role in (DATA, *parameters) if role not in taken]
+    if DATA in missing and not unnamed:
+        unnamed = [p for p in found if p.name not in passed][:1]
+    for p, role in zip(unnamed, missing, strict=False):
+        passed[p.name] = (role, None)
+    if any(is_required(p) and p.name not in passed for p in found):
         return None
-    return _call(function, found, given)
+    return _call(method or owner, found, passed)
 
 
-def _forward_role(name: str, parameters: Sequence[str]) -> str | None:
+def _forward_role(name: str, known: Sequence[str]) -> str | None:
     word = roles.word_role(name)
-    if word in (roles.SAMPLES, roles.TRAINING):
+    if word in (roles.SAMPLES, roles.TRAINING) or (word in SETTINGS and word in known):
         return word
     tensor = roles.tensor_role(name)
-    if tensor in parameters or tensor == "X":
+    if tensor in known or tensor == DATA:
         return tensor
     return None
 
 
 def backward_call(
-    function: Callable[..., Any],
-    bound: bool,
+    owner: Any,
+    method: str | None,
     available: Sequence[str],
     mapping: Mapping[str, str] | None = None,
 ) -> Call | None:
     """What a backward pass is given; None if it asks for something unknown.
 
     Args:
-        function: the method or function.
-        bound: whether it has no ``self``.
+        owner: the function, or the class of the method.
+        method: the method's name.
         available: the roles that can be given besides the upstream gradient: tensors, ``cache``.
         mapping: the role of a parameter, by its name, where a user said so.
     """
-    found = parameters_of(function, bound)
+    found = parameters_of(owner, method)
     required = [p for p in found if is_required(p)] or found[:1]
     given: dict[str, tuple[str, Any]] = {}
     doubtful: list[tuple[inspect.Parameter, str | None]] = []
+    for p in found:
+        word = roles.word_role(p.name)
+        if p not in required and word in SETTINGS and word in available:
+            given[p.name] = (str(word), None)
     for p in required:
         role = (mapping or {}).get(p.name) or _backward_role(p.name, available)
         if len(required) == 1 and role != roles.CACHE:
@@ -304,7 +316,7 @@ def backward_call(
             return None
     if roles.UPSTREAM not in [r for r, _ in given.values()]:
         return None
-    return _call(function, found, given)
+    return _call(method or owner, found, given)
 
 
 def _backward_role(name: str, available: Sequence[str]) -> str | None:
@@ -317,3 +329,15 @@ def _backward_role(name: str, available: Sequence[str]) -> str | None:
     if word == roles.UPSTREAM or word in available:
         return word
     return None
+
+
+def stated_roles(
+    mapping: Mapping[str, str], owner: Any, method: str | None = None
+) -> dict[str, str]:
+    """The roles of a pass's parameters, where a user's mapping names them."""
+    names = {p.name for p in parameters_of(owner, method)}
+    return {
+        name: roles.UPSTREAM if tensor in ("dA", "dZ") else tensor
+        for tensor, name in mapping.items()
+        if name in names
+    }

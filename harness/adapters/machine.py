@@ -6,8 +6,7 @@ are both run by one.
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof.adapters import roles
-from backproof.adapters.arguments import SIZES, SIZES_REVERSED, Call
+from backproof.adapters.arguments import DATA, SHAPE, SIZES, SIZES_REVERSED, Call
 from backproof.adapters.model import Model, Sizes
-from backproof.adapters.places import Place, Snapshot
-from backproof.subjects import Arrays, SubjectError
+from backproof.adapters.places import Place
 
 Array = NDArray[Any]
 
@@ -33,7 +31,7 @@ class Where:
     """Where a layer shows something: in itself, in what a pass returned, in what it was given."""
 
     root: str
-    place: Place = Place()
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +46,26 @@ class Slot:
     place: Place
     shape: str = ""
 
+    def put(self, layer: Any, array: Array) -> None:
+        """Put a copy of an array there, which the layer may then update.
+
+        Raises:
+            LookupError: it cannot be put there.
+        """
+        value = np.array(shaped(array, self.shape), copy=True, order="K")
+        holder = Place(self.place.steps[:-1])
+        whole = holder.get(layer)
+        if isinstance(whole, np.ndarray) and whole.dtype != value.dtype:
+            # A part of a larger array has that array's format.
+            holder.set(layer, whole.astype(value.dtype))
+        self.place.set(layer, value)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a part of a larger array."""
+        key = self.place.steps[-1][1]
+        return isinstance(key, (tuple, slice))
+
 
 def shaped(array: Array, shape: str) -> Array:
     """A vector as a vector, a row or a column."""
@@ -58,7 +76,7 @@ def shaped(array: Array, shape: str) -> Array:
     return array
 
 
-class Halt(Exception):  # noqa: N818 - it stops a run and is turned into what the caller needs
+class Halt(Exception):
     """The layer's own code raised.
 
     Attributes:
@@ -82,6 +100,7 @@ class Machine:
         prepare: methods that are called once after that.
         slots: where the parameters are kept; empty for functions.
         bias_shape: of a bias that is passed as an argument.
+        settings: values of arguments such as ``activation``, by role.
         forward: the forward pass.
         backward: the backward pass; more than one method where it comes in parts.
         outputs: where Z and A are shown.
@@ -96,6 +115,7 @@ class Machine:
     prepare: tuple[Call, ...] = ()
     slots: Mapping[str, Slot] = field(default_factory=dict)
     bias_shape: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
     forward: Call
     backward: tuple[Call, ...] = ()
     outputs: Mapping[str, Where] = field(default_factory=dict)
@@ -107,17 +127,21 @@ class Machine:
     def context(self, sizes: Sizes, arrays: Mapping[str, Array]) -> dict[str, Any]:
         """What the arguments of the constructor and the forward pass may be."""
         found: dict[str, Any] = {
+            **self.settings,
+            roles.TRAINING: True,
             roles.INPUTS: sizes.i,
             roles.OUTPUTS: sizes.o,
             roles.SAMPLES: sizes.n,
             SIZES: (sizes.i, sizes.o),
             SIZES_REVERSED: (sizes.o, sizes.i),
+            SHAPE: (sizes.n, sizes.i),
             roles.RATE: RATE,
         }
         for name in self.model.spec.program.inputs:
             if name in arrays:
                 vector = np.ndim(arrays[name]) == 1
                 found[name] = shaped(arrays[name], self.bias_shape) if vector else arrays[name]
+        found[DATA] = arrays.get(self.model.data)
         return found
 
     def start(self, sizes: Sizes, arrays: Mapping[str, Array]) -> Any:
@@ -133,9 +157,9 @@ class Machine:
         for name in self.model.parameters:
             if name in context:
                 context[name] = np.array(context[name], copy=True)
-        layer = _attempt("construct", lambda: _constructed(self, context))
+        layer = _attempt("construct", self.construct.run, context)
         for call in self.prepare:
-            _attempt("construct", lambda call=call: call.run(context, layer))  # type: ignore[misc]
+            _attempt("construct", call.run, context, layer)
         return layer
 
     def put(self, layer: Any, arrays: Mapping[str, Array]) -> None:
@@ -145,8 +169,7 @@ class Machine:
             Halt: a parameter cannot be set.
         """
         for name, slot in self.slots.items():
-            value = np.array(shaped(arrays[name], slot.shape), copy=True, order="K")
-            _attempt("forward", lambda slot=slot, value=value: slot.place.set(layer, value))  # type: ignore[misc]
+            _attempt("forward", slot.put, layer, arrays[name])
 
     def run_forward(self, layer: Any, sizes: Sizes, arrays: Mapping[str, Array]) -> dict[str, Any]:
         """Run the forward pass; what can be looked into afterwards, by root.
@@ -155,7 +178,7 @@ class Machine:
             Halt: it raised.
         """
         context = self.context(sizes, arrays)
-        returned = _attempt("forward", lambda: self.forward.run(context, layer))
+        returned = _attempt("forward", self.forward.run, context, layer)
         return {LAYER: layer, FORWARD: returned}
 
     def run_backward(
@@ -180,10 +203,17 @@ class Machine:
         }
         for name, where in self.outputs.items():
             context[name] = look(where, roots)
-        for k, call in enumerate(self.backward):
-            roots[backward_root(k)] = _attempt(
-                "backward", lambda call=call: call.run(context, roots[LAYER])
-            )  # type: ignore[misc]
+        for part, call in enumerate(self.backward):
+            returned = _attempt("backward", call.run, context, roots[LAYER])
+            roots[backward_root(part)] = returned
+
+    @property
+    def available(self) -> tuple[str, ...]:
+        """The roles that the arguments of the backward pass may have."""
+        data = (DATA, *self.model.parameters, *self.outputs, *self.settings)
+        beside = [w for w in self.outputs.values() if w.root == FORWARD and w.place.steps]
+        cache = (roles.CACHE,) if beside else ()
+        return (*data, *cache, roles.RATE, roles.GRADIENTS, roles.SAMPLES)
 
     def cache(self, roots: Mapping[str, Any]) -> Any:
         """What the forward pass returned beside its output."""
@@ -201,14 +231,9 @@ def backward_root(part: int) -> str:
     return BACKWARD if part == 0 else f"{BACKWARD} {part + 1}"
 
 
-def _constructed(machine: Machine, context: Mapping[str, Any]) -> Any:
-    assert machine.construct is not None
-    return machine.construct.run(context)
-
-
-def _attempt(stage: str, action: Callable[[], Any]) -> Any:
+def _attempt(stage: str, action: Callable[..., Any], *arguments: Any) -> Any:
     try:
-        return action()
+        return action(*arguments)
     except (Exception, SystemExit) as error:
         raise Halt(stage, error) from error
 

@@ -76,14 +76,17 @@ class Sizes:
     @property
     def are_distinct(self) -> bool:
         """Whether shapes tell the axes apart."""
-        return len({self.n, self.i, self.o}) == 3
+        return len({self.n, self.i, self.o}) == 3 and self.n > 1
 
     def __str__(self) -> str:
         return f"{self.n} samples, {self.i} inputs, {self.o} outputs"
 
 
 # Distinct sizes tell everything apart; a layer that is wrong may only run where some are equal.
-PROBES = (Sizes(5, 3, 4), Sizes(5, 3, 3), Sizes(3, 3, 4), Sizes(4, 3, 4), Sizes(3, 3, 3))
+PROBES = (
+    *(Sizes(5, 3, 4), Sizes(5, 3, 3), Sizes(3, 3, 4), Sizes(4, 3, 4), Sizes(3, 3, 3)),
+    *(Sizes(1, 3, 4), Sizes(1, 3, 3)),
+)
 
 
 @dataclass(frozen=True)

@@ -87,8 +87,17 @@ class Place:
         """The place as code, such as ``self.params['W']``."""
         text = root
         for kind, key in self.steps:
-            text += f".{unmangled(str(key))}" if kind == ATTRIBUTE else f"[{key!r}]"
+            text += f".{unmangled(str(key))}" if kind == ATTRIBUTE else f"[{_index(key)}]"
         return text if root else text.removeprefix(".")
+
+
+def _index(key: Any) -> str:
+    if isinstance(key, tuple):
+        return ", ".join(map(_index, key))
+    if isinstance(key, slice):
+        start, stop = ("" if bound is None else str(bound) for bound in (key.start, key.stop))
+        return f"{start}:{stop}"
+    return repr(key)
 
 
 def read_place(text: str) -> Place | None:

@@ -18,6 +18,7 @@ SEED = "seed"
 TRAINING = "training"
 GRADIENTS = "gradients"
 LAYOUT = "layout"
+OPTIMIZER = "optimizer"
 
 INPUTS, OUTPUTS, SAMPLES = "i", "o", "n"
 
@@ -70,6 +71,10 @@ _WORDS: dict[str, tuple[str, ...]] = {
     TRAINING: ("training", "train", "istraining", "trainmode", "retainderived", "retaingrads"),
     GRADIENTS: ("gradients", "grads", "gradientsout", "gradientdict", "gradsout"),
     LAYOUT: ("layout",),
+    OPTIMIZER: (
+        *("optimizer", "optimiser", "optim", "opt", "optimizerfn", "optimizador", "solver"),
+        *("updater", "optimizerfunction", "optimiserfn"),
+    ),
     SAMPLES: ("m", "batchsize", "nsamples", "numsamples", "samples", "nbatch", "nexamples", "bs"),
 }
 

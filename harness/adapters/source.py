@@ -135,7 +135,7 @@ class Definition:
     def name_returned_at(self, path: tuple[int | str, ...]) -> str | None:
         """The name under which something is returned: a variable or an attribute, or None."""
         value = self.returned_at(path)
-        if isinstance(value, (ast.Name, ast.Attribute)):
+        if isinstance(value, ast.Name) or is_attribute_of_self(value):
             return ast.unparse(value)
         if isinstance(self.returned, ast.Name) and len(path) == 1 and isinstance(path[0], str):
             target = f"{self.returned.id}[{path[0]!r}]"
@@ -169,6 +169,15 @@ class Definition:
             raw = lines[last - 1].encode()[statement.col_offset : statement.end_col_offset]
             return self.file, statement.lineno, raw.decode().strip()
         return self.file, statement.lineno, textwrap.dedent(text).strip()
+
+
+def is_attribute_of_self(value: ast.AST | None) -> bool:
+    """Whether an expression is ``self.name``."""
+    return (
+        isinstance(value, ast.Attribute)
+        and isinstance(value.value, ast.Name)
+        and value.value.id == "self"
+    )
 
 
 def names_in(value: ast.AST | None) -> set[str]:

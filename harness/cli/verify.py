@@ -31,6 +31,11 @@ from backproof.errors import UsageError
     help="mean: gradients of parameters are divided by the number of samples.",
 )
 @click.option(
+    "--accumulate",
+    type=click.Choice(["float32", "float16", "bfloat16"]),
+    help="The narrower format in which the layer computes on purpose.",
+)
+@click.option(
     "--examples", type=click.IntRange(1), envvar="BACKPROOF_EXAMPLES", help="Cases for each layer."
 )
 @shared
@@ -53,6 +58,7 @@ def verify(**values: Any) -> int:
         activation=values["activation"],
         scale=values["scale"],
         mapping=mapping,
+        accumulate=values["accumulate"],
         examples=values["examples"],
         seed=output.seed,
         progress=None if output.quiet or not _shows_progress() else _progress,

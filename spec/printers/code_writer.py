@@ -137,9 +137,11 @@ class CodeWriter:
             return self.full(node, order)
         if isinstance(node, tree.Scaled):
             return self._scaled(node.coefficient, self.operand(node.body, wanted))
-        if isinstance(node, tree.Reduced) and set(node.body.indices) == set(wanted):
-            body = self.held(self.full(node.body, wanted), ATOM)
-            return Piece(f"{body}.sum({self._axes(node.over, wanted)}, keepdims=True)", ATOM)
+        if isinstance(node, tree.Reduced) and len(node.over) == 1 == len(wanted) - len(order):
+            # The axis that is summed away keeps its place, for the one that is wanted there.
+            places = tuple(i if i in order else node.over[0] for i in wanted)
+            body = self.held(self.full(node.body, places), ATOM)
+            return Piece(f"{body}.sum({self._axes(node.over, places)}, keepdims=True)", ATOM)
         first = wanted.index(order[0])
         view = ", ".join(":" if i in order else "None" for i in wanted[first:])
         return Piece(f"{self.held(self.full(node, order), ATOM)}[{view}]", ATOM)

@@ -99,7 +99,8 @@ class LatexWriter(DisplayWriter):
             if exponent.denominator == 1
             else f"{exponent.numerator}/{exponent.denominator}"
         )
-        base = f"{{{text}}}" if "^" in text or "_" in text else text
+        scripted = _LAYER_END in text and not text.endswith(r"\right)")
+        base = f"{{{text}}}" if scripted else text
         return rf"{base}^{{{chr(92) + 'odot ' if entrywise else ''}{shown}}}"
 
     def called(self, function: str, order: int, argument: str) -> str:

@@ -124,8 +124,8 @@ class MatrixWriter(ABC):
             NoMatrixFormError: there is none.
         """
         wanted = equation.target.indices
-        if len(set(wanted)) < len(wanted):
-            raise NoMatrixFormError("the left side is a diagonal")
+        if len(wanted) > 2:
+            raise NoMatrixFormError("more than two dimensions")
         node = tree.arranged(equation.value, wanted)
         if 0 < len(node.indices) < len(wanted):
             raise NoMatrixFormError("the right side lacks an axis of the left side")
@@ -150,6 +150,8 @@ class MatrixWriter(ABC):
         """
         if isinstance(node, (tree.Contracted, tree.Identity, tree.Spread)):
             raise NoMatrixFormError(f"{type(node).__name__} has no form in matrices")
+        if len(wanted) > 2:
+            raise NoMatrixFormError("more than two dimensions")
         if isinstance(node, tree.Leaf):
             if node.indices == wanted:
                 return Piece(self.name(node.name), ATOM)
@@ -218,7 +220,7 @@ class MatrixWriter(ABC):
     def _plus(self, node: tree.Plus, wanted: tuple[Index, ...]) -> Piece:
         if wanted and not any(set(p.indices) == set(wanted) for p in node.parts):
             raise NoMatrixFormError("no part of a sum has all of its axes")
-        pieces = [self._aligned(part, wanted) for part in node.parts]
+        pieces = [self._aligned(part, wanted) for part in _readable(node.parts)]
         texts = [
             (p.minus, p.text if p.level > SUM or not p.minus else self.bracketed(p.text))
             for p in pieces
@@ -250,8 +252,7 @@ class MatrixWriter(ABC):
         return Piece(text, POWER, transposes=piece.transposes + 1)
 
     def _transpose(self, piece: Piece, wanted: tuple[Index, ...]) -> Piece:
-        if len(wanted) != 2:
-            raise NoMatrixFormError("a transpose of more than two dimensions")
+        assert len(wanted) == 2
         return self._row(piece)
 
     def _power(self, base: Piece, exponent: Fraction, entrywise: bool) -> Piece:
@@ -268,6 +269,10 @@ class MatrixWriter(ABC):
             minus, above, below = self._coefficient(node.coefficient)
             node = node.body
         factors = node.factors if isinstance(node, tree.Entrywise) else (node,)
+        divides = [isinstance(f, tree.Raised) and f.exponent < 0 for f in factors]
+        ordered = _readable([f for f, d in zip(factors, divides, strict=True) if not d])
+        divided = _readable([f for f, d in zip(factors, divides, strict=True) if d])
+        factors = _readable((*ordered, *divided), movable=len(ordered))
         arrays: list[Piece] = []
         divisors: list[Piece] = []
         for factor in factors:
@@ -339,6 +344,31 @@ class MatrixWriter(ABC):
             return Piece(self.quotient(parts), ENTRYWISE if below else PRODUCT, minus)
         assert not isinstance(term, Apply)
         raise TypeError(f"{type(term).__name__} is no scalar: a bug in backproof")
+
+
+def _readable(nodes: Sequence[tree.Node], movable: int | None = None) -> tuple[tree.Node, ...]:
+    """The operands in an order in which each fits to what stands before it.
+
+    From left to right, two vectors along different axes do not meet before a matrix has both.
+
+    Args:
+        nodes: the operands in the order of their writing.
+        movable: how many of them, from the first, may come to the front; all where it is None.
+    """
+    seen: set[Index] = set()
+    for node in nodes:
+        own = set(node.indices)
+        if seen <= own or own <= seen:
+            seen |= own
+            continue
+        every = {i for n in nodes for i in n.indices}
+        for k, first in enumerate(nodes[:movable]):
+            if set(first.indices) == every:
+                return (first, *nodes[:k], *nodes[k + 1 :])
+        if movable is not None:
+            raise NoMatrixFormError("vectors along different axes above and below the line")
+        break
+    return tuple(nodes)
 
 
 def _is_nonzero(term: Term) -> bool:

@@ -147,7 +147,7 @@ def test_matrix_form_reads_back_to_the_same_normal_form(text: str) -> None:
 def test_numpy_functions_compute_the_equations(text: str) -> None:
     spec = Spec(text)
     scope: dict[str, Any] = {}
-    exec(program_form(spec, "numpy"), scope)  # noqa: S102
+    exec(program_form(spec, "numpy"), scope)
     values = arrays(spec)
     evaluation = exact(spec)
     inputs = {t: values[t] for t in spec.program.inputs}
@@ -187,5 +187,5 @@ def test_einsum_form_evaluates_as_numpy(text: str) -> None:
         local: dict[str, Any] = dict(scope)
         if equation.value.free < frozenset(equation.target.indices):
             local[equation.name] = np.empty(tuple(SIZES[i.axis] for i in equation.target.indices))
-        exec(equation_form(equation, "einsum").replace("g'(", "dg("), local)  # noqa: S102
+        exec(equation_form(equation, "einsum").replace("g'(", "dg("), local)
         assert_exact(equation, local[equation.name], evaluation)

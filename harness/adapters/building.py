@@ -1,0 +1,192 @@
+"""From what was found out about a layer to the subject that it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from backproof.adapters import roles
+from backproof.adapters.facts import facts_of
+from backproof.adapters.forwarding import numbers, same
+from backproof.adapters.gradients import Backward, find_gradients, reference, rightness, wanted
+from backproof.adapters.machine import LAYER, Machine, Where
+from backproof.adapters.model import PROBES, probe_data
+from backproof.adapters.naming import Layer, lines_of, names_of
+from backproof.adapters.reading import unread_gradients
+from backproof.adapters.session import MachineSession
+from backproof.adapters.wishes import Wishes
+from backproof.errors import NotInferredError
+from backproof.subjects import Subject, SubjectError
+
+
+def build_subject(layer: Layer, wishes: Wishes) -> Subject:
+    """Find out what the backward pass shows, and put the subject together.
+
+    Raises:
+        UsageError: a mapping names nothing.
+        NotInferredError: the backward pass shows no gradient.
+    """
+    machine = replace(layer.fit.machine, backward=layer.backward, files=layer.files)
+    backward = find_gradients(machine, layer.backward_texts, wishes.mapping)
+    machine = backward.machine
+    if backward.observed is None:
+        # It never runs: what it would show is read from its text.
+        machine = replace(machine, gradients=unread_gradients(machine, layer.backward_texts))
+    upstream = _upstream(layer, backward, wishes)
+    machine = _with_intermediates(machine, backward, upstream)
+    machine = _with_updates(machine, backward, upstream)
+    machine = _with_sums(machine, upstream)
+    provides = _provided(machine)
+    if not any(name.startswith("d") for name in provides):
+        raise NotInferredError(
+            f"{layer.loaded.label}: the backward pass shows no gradient",
+            help="say where they are, such as --map dW=self.dw, or mark a function with "
+            "@bp.subject",
+        )
+    names = names_of(layer, machine, upstream)
+    return Subject(
+        label=layer.loaded.label,
+        spec=machine.model.spec,
+        upstream=upstream,
+        provides=provides,
+        open=lambda: MachineSession(machine, f"d{upstream}"),
+        names=names,
+        lines=lines_of(layer, machine),
+        facts=facts_of(layer, backward, machine, upstream, names),
+        file=layer.loaded.file,
+    )
+
+
+def _provided(machine: Machine) -> tuple[str, ...]:
+    order = (*machine.model.spec.program.defined, *wanted(machine.model))
+    shown = {*machine.outputs, *machine.gradients, *(f"d{p}" for p in machine.updates)}
+    return tuple(name for name in order if name in shown)
+
+
+# ---------------------------------------------------------------- which gradient it is given
+
+
+def _upstream(layer: Layer, backward: Backward, wishes: Wishes) -> str:
+    """The tensor whose gradient the backward pass is given: the output's, if in doubt."""
+    model = backward.machine.model
+    program = model.spec.program
+    axes = program.tensors[model.output].axes
+    others = [t for t in program.defined if t != model.output and program.tensors[t].axes == axes]
+    for tensor in (model.output, *others):
+        if wishes.mapping.get(f"d{tensor}") == layer.argument:
+            return tensor
+    if backward.observed is None or rightness(backward, model.output):
+        return model.output
+    for tensor in others:
+        # Without the activation's derivative every layer looks as if it was given dZ: the name
+        # of the argument has to say so, too. Softmax is joined with its loss as a rule.
+        named = roles.gradient_role(layer.argument) == f"d{tensor}"
+        says_so = named or layer.argument.startswith("delta")
+        if (says_so or layer.fit.activation == "softmax") and rightness(backward, tensor):
+            return tensor
+    return model.output
+
+
+# ---------------------------------------------------------------- what shows in other ways
+
+
+def _with_intermediates(machine: Machine, backward: Backward, upstream: str) -> Machine:
+    """Without the gradient that is given, and with a dZ that is stored under any name."""
+    gradients = {k: w for k, w in machine.gradients.items() if k != f"d{upstream}"}
+    observed = backward.observed
+    if observed is not None and upstream == machine.model.output:
+        program = machine.model.spec.program
+        taken = list(gradients.values())
+        values = reference(backward, upstream)
+        for tensor in program.defined:
+            name = f"d{tensor}"
+            if tensor == upstream or name in gradients:
+                continue
+            for shown in observed.shown:
+                fitting = shown.where.root == LAYER and shown.changed
+                if fitting and shown.where not in taken and same(shown.value, values[name]):
+                    gradients[name] = shown.where
+                    break
+    return replace(machine, gradients=gradients)
+
+
+def _with_updates(machine: Machine, backward: Backward, upstream: str) -> Machine:
+    """With the parameters whose gradient shows only in the step that is taken with it."""
+    if backward.observed is None:
+        return machine
+    hidden = tuple(
+        name for name in backward.observed.updated if f"d{name}" not in machine.gradients
+    )
+    if not hidden:
+        return machine
+    trial = replace(machine, updates=hidden)
+    found = _results(trial, upstream, (1,))
+    if found is None:
+        return machine
+    rated = any(call.parameter_of(roles.RATE) for call in machine.backward)
+    steps = backward.observed.steps
+    readable = []
+    for name in hidden:
+        # A backward pass that computes Z anew from the weights does not bear their being zero,
+        # and a rate of the layer's own making scales the step by a number that nobody knows.
+        step = numbers(found[-1].get(f"d{name}"))
+        expected = steps[name] if rated else reference(backward, upstream)[f"d{name}"]
+        if step is not None and _agrees(step, expected):
+            readable.append(name)
+    return replace(machine, updates=tuple(readable))
+
+
+def _agrees(step: Any, expected: Any) -> bool:
+    expected = np.asarray(expected)
+    if step.size == expected.size:
+        step = step.reshape(expected.shape)
+    return same(step, expected)
+
+
+def _with_sums(machine: Machine, upstream: str) -> Machine:
+    """With the places whose values add up from one backward pass to the next."""
+    stored: Mapping[str, Where] = {
+        name: where for name, where in machine.gradients.items() if where.root == LAYER
+    }
+    if not stored:
+        return machine
+    again = _results(machine, upstream, (1, 2))
+    first, second = _results(machine, upstream, (1,)), _results(machine, upstream, (2,))
+    if again is None or first is None or second is None:
+        return machine
+    sums = []
+    for name, where in stored.items():
+        one, two = numbers(first[0].get(name)), numbers(second[0].get(name))
+        both = again[1].get(name)
+        if one is None or two is None or one.shape != two.shape:
+            continue
+        if same(both, one + two) and not same(both, two):
+            sums.append(where.place)
+    return replace(machine, sums=tuple(sums))
+
+
+def _results(
+    machine: Machine, upstream: str, seeds: tuple[int, ...]
+) -> list[dict[str, Any]] | None:
+    """What one session gives for several data in turn; None if it raises at all sizes."""
+    for sizes in PROBES:
+        session = MachineSession(machine, f"d{upstream}")
+        found = []
+        try:
+            for seed in seeds:
+                data = probe_data(machine.model, sizes, seed)
+                given = {name: data[name] for name in machine.model.spec.program.inputs}
+                arriving = data[f"d{machine.model.output}"]
+                results = session.run({**given, f"d{upstream}": arriving})
+                found.append({name: _copied(value) for name, value in results.items()})
+        except SubjectError:
+            continue
+        return found
+    return None
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if isinstance(value, np.ndarray) else value

@@ -1,0 +1,111 @@
+"""What was found out about a layer, in short sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from backproof.adapters import roles
+from backproof.adapters.gradients import Backward
+from backproof.adapters.machine import LAYER, RATE, Machine, Where
+from backproof.adapters.model import LINEAR, PROBES, Model
+from backproof.adapters.naming import Layer
+
+_PARTS = {roles.SAMPLES: "samples", roles.INPUTS: "inputs", roles.OUTPUTS: "outputs"}
+_BIASES = {"": "a vector", "row": "a row", "column": "a column"}
+
+
+def facts_of(
+    layer: Layer, backward: Backward, machine: Machine, upstream: str, names: Mapping[str, str]
+) -> tuple[str, ...]:
+    """The sentences, in the order in which the layer is used."""
+    return (
+        *_construction(machine, layer),
+        *_parameters(machine, names),
+        *_forward(layer, machine, names),
+        *_backward(layer, backward, machine, upstream, names),
+    )
+
+
+def _construction(machine: Machine, layer: Layer) -> list[str]:
+    if machine.construct is None:
+        return []
+    name = layer.loaded.name
+    found = [f"constructed as {machine.construct.shown(name)}"]
+    for role, value in machine.settings.items():
+        shown = (
+            value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__)
+        )
+        found.append(f"the {role} that it is given is {shown}")
+    for call in machine.prepare:
+        found.append(f"{call.shown(str(call.function))} makes its parameters")
+    return found
+
+
+def _shape(model: Model, tensor: str) -> str:
+    by_axis = {axis: _PARTS[part] for part, axis in model.axes.items()}
+    axes = model.spec.program.tensors[tensor].axes
+    inner = ", ".join(by_axis.get(axis, axis) for axis in axes)
+    return f"({inner})"
+
+
+def _parameters(machine: Machine, names: Mapping[str, str]) -> list[str]:
+    model = machine.model
+    found = []
+    for name in model.parameters:
+        rank = model.spec.program.tensors[name].rank
+        shape = machine.slots[name].shape if name in machine.slots else machine.bias_shape
+        kind = _BIASES[shape] if rank == 1 else f"shape {_shape(model, name)}"
+        found.append(f"{name} is {names.get(name, 'not named')}, {kind}")
+    if "b" not in model.parameters and "W" in model.parameters:
+        found.append("no bias was found")
+    return found
+
+
+def _forward(layer: Layer, machine: Machine, names: Mapping[str, str]) -> list[str]:
+    model, fit = machine.model, layer.fit
+    found = [f"X has shape {_shape(model, model.data)}: layout {model.spec.layout}"]
+    if not model.spec.layout:
+        found = [f"{model.data} has shape {_shape(model, model.data)}"]
+    for name, where in machine.outputs.items():
+        found.append(f"{name} is {_where(where, names.get(name), 'forward')}")
+    if fit.trusted:
+        found.append("nothing reproduces the forward pass; the spec is the one that was asked for")
+    elif fit.mistake:
+        found.append(f"the forward pass is that of this spec with a mistake: {fit.mistake}")
+    elif fit.activation == LINEAR:
+        found.append("the forward pass is linear")
+    else:
+        found.append(f"the forward pass is reproduced with activation {fit.activation or 'none'}")
+    return found
+
+
+def _where(where: Where, name: str | None, pass_: str) -> str:
+    if where.root == LAYER:
+        return where.place.show("self")
+    shown = f" as {name}" if name else ""
+    return f"what {pass_} returns{where.place.show('') and ' at ' + where.place.show('')}{shown}"
+
+
+def _backward(
+    layer: Layer, backward: Backward, machine: Machine, upstream: str, names: Mapping[str, str]
+) -> list[str]:
+    called = layer.argument or "its argument"
+    found = [f"backward takes d{upstream} as {called}"]
+    for call in machine.backward:
+        rate = call.parameter_of(roles.RATE)
+        if rate is not None:
+            found.append(f"{rate} is {RATE}")
+    for name, where in machine.gradients.items():
+        found.append(f"{name} is {_where(where, names.get(name), 'backward')}")
+    for name in machine.updates:
+        found.append(
+            f"d{name} is read from the step that backward takes with {names[name]} from zero"
+        )
+    if machine.sums:
+        places = ", ".join(place.show("self") for place in machine.sums)
+        found.append(f"{places} add up from call to call and are set to zero before each")
+    if backward.halt is not None:
+        error = f"{type(backward.halt.error).__name__}: {backward.halt.error}"
+        where_it_ran = f"runs at {backward.observed.sizes}" if backward.observed else "never runs"
+        found.append(f"at {PROBES[0]} it raises {error}; it {where_it_ran}")
+    return found

@@ -1,0 +1,75 @@
+"""The protocols that an object may follow, and the adapter of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from backproof.adapters import classes, functions, marked
+from backproof.adapters.wishes import Wishes, check_mapping
+from backproof.errors import UsageError
+from backproof.loading import Loaded
+from backproof.spec.layer import Spec
+from backproof.subjects import Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A way of being a layer.
+
+    Attributes:
+        name: for messages.
+        recognises: whether an object follows it.
+        adapt: the subject that such an object is.
+    """
+
+    name: str
+    recognises: Callable[[Loaded], bool]
+    adapt: Callable[[Loaded, Wishes], Subject]
+
+
+# The first that recognises an object adapts it. A new protocol is a file, and a row here.
+PROTOCOLS: tuple[Protocol, ...] = (
+    Protocol("a function marked with @bp.subject", marked.recognises, marked.adapt),
+    Protocol("a class with forward and backward methods", classes.recognises, classes.adapt),
+    Protocol("a pair of forward and backward functions", functions.recognises, functions.adapt),
+)
+
+
+def adapt(
+    loaded: Loaded,
+    *,
+    spec: Spec | None = None,
+    layout: str | None = None,
+    activation: str | None = None,
+    scale: str = "sum",
+    mapping: Mapping[str, str] | None = None,
+) -> Subject:
+    """Make a subject of an object.
+
+    Args:
+        loaded: the object.
+        spec: what it should compute; found out if None.
+        layout: the einsum of its forward product; found out if None.
+        activation: the name of its activation; found out if None.
+        scale: ``sum``, or ``mean`` for a layer that divides the gradients of its parameters by
+            the number of samples.
+        mapping: what the object calls a tensor or a gradient, such as ``{"W": "self.kernel"}``.
+
+    Raises:
+        UsageError: the object follows no protocol, or a name is unknown.
+        NotInferredError: what it computes could not be found out.
+        SpecError: no such layout, activation or scale.
+    """
+    wishes = Wishes(
+        spec=spec, layout=layout, activation=activation, scale=scale, mapping=dict(mapping or {})
+    )
+    check_mapping(wishes)
+    for protocol in PROTOCOLS:
+        if protocol.recognises(loaded):
+            return protocol.adapt(loaded, wishes)
+    kind = type(loaded.object).__name__
+    raise UsageError(
+        f"{loaded.label} is a {kind}, and no layer",
+        f"name {', '.join(p.name for p in PROTOCOLS)}",
+    )

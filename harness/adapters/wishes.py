@@ -1,0 +1,100 @@
+"""What a user said about a subject beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from backproof.adapters.model import LINEAR, Model, known_layouts, layer_spec
+from backproof.adapters.places import Place, read_place
+from backproof.errors import UsageError
+from backproof.spec.errors import near
+from backproof.spec.functions import ACTIVATIONS
+from backproof.spec.layer import Spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """The settings of an adaptation; what is None or empty is to be found out.
+
+    Attributes:
+        spec: what the layer should compute.
+        layout: the einsum of the forward product.
+        activation: the name of the activation.
+        scale: of the gradients of the parameters, ``sum`` or ``mean``.
+        mapping: names in the subject, by tensor or gradient.
+    """
+
+    spec: Spec | None = None
+    layout: str | None = None
+    activation: str | None = None
+    scale: str = "sum"
+    mapping: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def settles_the_spec(self) -> bool:
+        """Whether nothing about the spec is left to find out."""
+        return self.spec is not None or (self.layout is not None and self.activation is not None)
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """The activations that are possible."""
+        return ACTIVATIONS if self.activation is None else (self.activation,)
+
+    def models(self, bias: bool) -> list[Model]:
+        """The possible linear parts, one a layout; or the spec that was given.
+
+        Raises:
+            SpecError: no such layout, activation or scale.
+        """
+        if self.spec is not None:
+            return [Model(self.spec)]
+        if self.activation is not None:
+            # An activation that does not exist is said at once, before anything is run.
+            layer_spec(known_layouts()[0], self.activation, True, self.scale)
+        chosen = known_layouts() if self.layout is None else (self.layout.replace(" ", ""),)
+        return [Model(layer_spec(layout, LINEAR, bias, self.scale)) for layout in chosen]
+
+    def full_model(self, linear: Model, activation: str) -> Model:
+        """A linear part with an activation after it."""
+        if self.spec is not None:
+            return linear
+        bias = "b" in linear.spec.program.inputs
+        return Model(layer_spec(linear.spec.layout, activation, bias, self.scale))
+
+    def place(self, name: str) -> Place | None:
+        """Where the user said that a tensor is kept.
+
+        Raises:
+            UsageError: what was said is no name.
+        """
+        if name not in self.mapping:
+            return None
+        found = read_place(self.mapping[name])
+        if found is None:
+            said = f"{name}={self.mapping[name]}"
+            raise UsageError(
+                f"'{said}' maps {name} to something that is no name",
+                f"write an attribute or an argument, such as {name}=self.weights",
+            )
+        return found
+
+
+def check_mapping(wishes: Wishes) -> None:
+    """Check the left sides of a mapping.
+
+    Raises:
+        UsageError: a name on the left is neither a tensor nor a gradient.
+    """
+    tensors = ("X", "W", "b", "Z", "A")
+    if wishes.spec is not None:
+        tensors = tuple(wishes.spec.program.tensors)
+    known = (*tensors, *(f"d{t}" for t in tensors))
+    for name in wishes.mapping:
+        if name not in known:
+            found = near(name, known) or list(known)
+            raise UsageError(
+                f"there is no tensor named '{name}' to map",
+                f"known are {', '.join(found)}",
+            )
+        wishes.place(name)
