@@ -50,12 +50,21 @@ class Case:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a derivation has to be given: names and axes of inputs and upstream gradients."""
+    """What a derivation has to be given.
+
+    Attributes:
+        axes: those of each input and upstream gradient, by name.
+        samples: the axis of the samples.
+        every_axis: all axes that the inputs have.
+        positive: whether the program takes logarithms or roots of them.
+        rounded_to: a format in which all numbers are representable, whatever the case's own.
+    """
 
     axes: Mapping[str, tuple[str, ...]]
     samples: str | None
     every_axis: tuple[str, ...]
     positive: bool
+    rounded_to: str | None = None
 
     @classmethod
     def of(cls, derivation: Derivation, wanted: Sequence[str] | None = None) -> Inputs:
@@ -200,8 +209,11 @@ def fill(kind: str, seed: int, shape: tuple[int, ...], format: str) -> FloatArra
 
 def make_case(inputs: Inputs, found: Mapping[str, int], format: str, kind: str, seed: int) -> Case:
     """A case whose numbers come from a seed."""
+    exact = format
+    if inputs.rounded_to and np.finfo(inputs.rounded_to).bits < np.finfo(format).bits:
+        exact = inputs.rounded_to
     arrays = {
-        name: fill(_kind_for(inputs, kind), seed * 1009 + k, tuple(found[a] for a in axes), format)
+        name: fill(_kind_for(inputs, kind), seed * 1009 + k, tuple(found[a] for a in axes), exact)
         for k, (name, axes) in enumerate(inputs.axes.items())
     }
     return Case(dict(found), format, arrays, kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from backproof.cases import Case, Inputs
 from backproof.oracles.decide import Decision, decide, worst
 from backproof.oracles.decide import State as EntryState
-from backproof.oracles.formats import FORMATS
+from backproof.oracles.formats import FORMATS, Format
 from backproof.oracles.reference import Bounded, reference
 from backproof.running import Run, run
 from backproof.spec.derive import Derivation, gradient_name, with_upstream
@@ -83,7 +83,8 @@ class Checker:
         self.wanted = tuple(
             name for name in subject.provides if self.derivation.definition(name) is not None
         )
-        self.inputs = Inputs.of(self.derivation, self._needed())
+        needed = Inputs.of(self.derivation, self._needed())
+        self.inputs = replace(needed, rounded_to=subject.accumulate)
 
     def _needed(self) -> tuple[str, ...]:
         """Everything that the subject computes, and all of its own inputs."""
@@ -93,13 +94,15 @@ class Checker:
 
     def reference(self, case: Case) -> dict[str, Bounded]:
         """The right values at a case, each with the radius of an honest implementation."""
-        return reference(
-            self.derivation,
-            case.inputs,
-            FORMATS[case.format],
-            accumulate=self.subject.accumulate,
-            wanted=self.wanted,
-        )
+        return reference(self.derivation, case.inputs, self.format(case), wanted=self.wanted)
+
+    def format(self, case: Case) -> Format:
+        """The format that the subject works in: the inputs', or the narrower one it declares."""
+        declared = self.subject.accumulate
+        given = FORMATS[case.format]
+        if declared is None or FORMATS[declared].u < given.u:
+            return given
+        return FORMATS[declared]
 
     def run(self, case: Case, warm_up: Case | None = None) -> Run:
         """Run a fresh session at a case, after a first run at another case if one is given."""
@@ -145,7 +148,7 @@ class Checker:
             return Judgement(
                 name, State.SHAPE, case, got, expected, float("inf"), note=note, reused=reused
             )
-        decision = decide(got, bounded, case.format)
+        decision = decide(got, bounded)
         return _judgement(name, case, got, expected, decision, reused)
 
     def _absent(

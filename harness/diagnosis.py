@@ -143,8 +143,7 @@ class _Memo:
             return reference(
                 derivation,
                 case.inputs,
-                FORMATS[case.format],
-                accumulate=self.checker.subject.accumulate,
+                self.checker.format(case),
                 wanted=self.checker.wanted,
             )
         except (ValueError, ArithmeticError):
@@ -222,10 +221,16 @@ def _best(
 
 
 def _undescribed(checker: Checker, quantity: str, judgements: Sequence[Judgement]) -> Diagnosis:
-    """No entry of the catalogue fits: what can be said of the results all the same."""
-    lower = _as_lower_precision(checker, quantity, judgements)
-    if lower is not None:
-        return Diagnosis(lower, quantity)
+    """No equation of the catalogue fits: what can be said of the results all the same."""
+    for explanation in (
+        _as_lower_precision,
+        _as_one_sample,
+        _as_updated_parameter,
+        _as_reshaped,
+    ):
+        mistake = explanation(checker, quantity, judgements)
+        if mistake is not None:
+            return Diagnosis(mistake, quantity)
     factor = _constant_factor(judgements)
     if factor is not None:
         words = f"the result is {factor} times the right one in all cases"
@@ -253,6 +258,106 @@ def _as_lower_precision(
         else:
             words = f"the result has the accuracy of {name} only"
             return Mistake("float-precision", name, words)
+    return None
+
+
+def _as_one_sample(
+    checker: Checker, quantity: str, judgements: Sequence[Judgement]
+) -> Mistake | None:
+    """The first or the last sample alone, where a sum over the samples belongs."""
+    samples = checker.inputs.samples
+    several = [j for j in judgements if samples and j.case.sizes.get(samples, 0) > 1]
+    if len(several) < TELLING:
+        return None
+    for word, which in (("first", slice(0, 1)), ("last", slice(-1, None))):
+        if all(_matches(j, _of_samples(checker, quantity, j.case, which)) for j in several):
+            words = f"only the {word} sample counts, where a sum over the samples belongs"
+            return Mistake("missing-sum", f"{word} sample only", words)
+    return None
+
+
+def _of_samples(checker: Checker, quantity: str, case: Case, which: slice) -> Bounded:
+    samples = checker.inputs.samples
+    inputs = {
+        name: array[tuple(which if a == samples else slice(None) for a in axes)]
+        for (name, axes), array in (
+            ((name, checker.inputs.axes[name]), case.inputs[name]) for name in checker.inputs.axes
+        )
+    }
+    format = FORMATS[case.format]
+    return reference(checker.derivation, inputs, format, wanted=(quantity,))[quantity]
+
+
+def _as_updated_parameter(
+    checker: Checker, quantity: str, judgements: Sequence[Judgement]
+) -> Mistake | None:
+    """A parameter after its update, P - r dP with one rate r, where P itself belongs."""
+    program = checker.derivation.program
+    gradients = {g.of: g.name for g in checker.derivation.gradients.values()}
+    for parameter in program.inputs:
+        if checker.inputs.samples in program.tensors[parameter].axes:
+            continue
+        variant = f"{gradients[parameter]} for {parameter}"
+        form = next(
+            (
+                f
+                for f in wrong_forms(checker.derivation, quantity)
+                if f.mistake.variant == variant and not f.needs
+            ),
+            None,
+        )
+        if form is None:
+            continue
+        rates = [_rate(checker, form, quantity, j) for j in judgements if j.state in _WRONG]
+        known = [r for r in rates if r is not None]
+        if len(known) >= TELLING and len(known) == len(rates) and len(set(known)) == 1:
+            words = (
+                f"{parameter} is used after its update, {parameter} - {float(known[0]):g} "
+                f"{gradients[parameter]}: take {quantity} first"
+            )
+            return Mistake("updated-weights", parameter, words)
+    return None
+
+
+def _rate(checker: Checker, form: WrongForm, quantity: str, j: Judgement) -> Fraction | None:
+    """The rate r for which a result is the right one less r times what the form gives."""
+    assert j.got is not None
+    planted_in = planted(checker.derivation, form)
+    format = FORMATS[j.case.format]
+    moved = reference(planted_in, j.case.inputs, format, wanted=(quantity,))[quantity]
+    shift = np.asarray(moved.value)
+    if j.got.shape != shift.shape or not np.any(shift):
+        return None
+    off = j.expected - j.got
+    rate = float(np.sum(off * shift) / np.sum(shift * shift))
+    simple = Fraction(rate).limit_denominator(10**6)
+    # What is left has to be no more than rounding of the three quantities' own size.
+    room = 2.0**10 * format.u * (np.max(np.abs(j.expected)) + abs(rate) * np.max(np.abs(shift)))
+    left = np.max(np.abs(off - float(simple) * shift))
+    return simple if simple and left <= room else None
+
+
+def _as_reshaped(
+    checker: Checker, quantity: str, judgements: Sequence[Judgement]
+) -> Mistake | None:
+    """The right numbers, laid out by reshape where a transpose belongs, or the reverse."""
+    # Whole numbers come out the same in whatever order they are summed.
+    telling = [
+        j
+        for j in judgements
+        if j.got is not None and j.got.ndim == 2 and j.case.kind in ("whole", "one-hot")
+    ]
+    if sum(j.state in _WRONG for j in telling) < TELLING:
+        return None
+    for j in telling:
+        assert j.got is not None
+        if j.got.shape != j.expected.shape or not np.array_equal(
+            np.sort(j.got, axis=None), np.sort(j.expected.astype(j.got.dtype), axis=None)
+        ):
+            break
+    else:
+        words = "the entries are right but stand elsewhere: reshape does not transpose"
+        return Mistake("shape", "reshaped", words)
     return None
 
 

@@ -34,7 +34,8 @@ def elementwise(name: str, order: int, argument: Uncertain, fmt: Format, memo: M
         if reach is not None:
             slope = curves.variation(name, order, z, value, reach, memo)
             if argument.own is not None:
-                own = total(own, curves.moved(name, order, slope, argument.own))
+                distance = curves.moved(name, order, slope, argument.own)
+                own = distance if own is None else np.add(own, distance, out=own)
             if argument.spread is not None:
                 spread = curves.moved(name, order, slope, argument.spread)
         rule = curves.honest(name, order)
@@ -45,9 +46,10 @@ def elementwise(name: str, order: int, argument: Uncertain, fmt: Format, memo: M
                 if more is not None:
                     magnitude += more
             honest, tail = curves.honest_radius(rule, fmt, magnitude, argument.bulk)
-            spread = total(spread, honest)
-        if spread is not None:
-            spread *= UP
+            if spread is None or honest is None:
+                spread = honest if spread is None else spread
+            else:
+                spread += honest
         found = Uncertain(value, own, spread, unsure=argument.doubtful, tail=tail)
         found.conventional = argument.conventional
         for kink in curves.jumps(name, order):

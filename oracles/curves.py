@@ -136,14 +136,16 @@ def honest_radius(
     Args:
         rule: the constants.
         fmt: the format.
-        magnitude: an upper bound of |g|, at the implementation's own argument.
+        magnitude: an upper bound of |g|, at the implementation's own argument; overwritten.
         argument: an upper bound of |Z|.
     """
     if fmt.u == 0.0 or not (rule.relative or rule.absolute):
         return None, None
-    radius = magnitude * (rule.relative * fmt.u) if rule.relative else None
+    radius: FloatArray | None = None
+    if rule.relative:
+        radius = np.multiply(magnitude, rule.relative * fmt.u * UP, out=magnitude)
     wide = 2.0 * fmt.tiny if rule.underflow else 0.0
-    per_argument = rule.absolute * fmt.u + wide
+    per_argument = (rule.absolute * fmt.u + wide) * UP
     tail: FloatArray | float | None = None
     if rule.tail:
         scale: FloatArray | float = 1.0
@@ -211,7 +213,9 @@ def variation(
             return _grown(found * (1.0 + 4.0 * U) + ETA, 1.0, reach)
         if name == "sigmoid":
             left, right = sigmoid_pair(z, memo)
-            return _grown(left * right * (1.0 + 16.0 * U) + ETA, 1.0, reach)
+            slope = left * right
+            slope += ETA
+            return _grown(slope, 1.0, reach)
         if name == "tanh":
             return _grown((1.0 + 8.0 * U) - found * found, 2.0, reach)
         if name == "softplus":
@@ -238,7 +242,7 @@ def _grown(slope: FloatArray, rate: float, reach: FloatArray) -> FloatArray:
     # |d log slope / dz| <= rate, hence the slope grows by at most exp(rate reach).
     widest = float(reach.max(initial=0.0)) * rate
     if widest <= 2.0**-6:
-        slope *= 1.0 + 1.01 * widest
+        slope *= (1.0 + 1.01 * widest) * UP
     else:
         with np.errstate(over="ignore"):
             slope *= np.exp(reach * (rate * UP)) * UP

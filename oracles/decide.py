@@ -23,7 +23,7 @@ from backproof.oracles.reference import Bounded
 # The comparisons round: by this, relatively, a doubt goes to "undecided".
 _DOUBT = 2.0**-50
 # Of a result whose entries lie in between by the million, so many summands are looked at again.
-SHARPEN_UP_TO = 2**26
+SHARPEN_UP_TO = 2**23
 REFINE_UP_TO = 2**12
 
 Entries = tuple[NDArray[np.intp], ...]
@@ -206,7 +206,7 @@ def _format_to_judge_by(
 def _as_float64(array: NDArray[Any]) -> tuple[FloatArray, FloatArray | None]:
     """The array as float64, and what that lost."""
     with np.errstate(all="ignore"):
-        exact = array.astype(np.float64)
+        exact = array.astype(np.float64, copy=False)
         if array.dtype.itemsize <= 8 and array.dtype.kind not in "iu":
             return exact, None
         if array.dtype.kind in "iu" and array.dtype.itemsize <= 4:
@@ -224,7 +224,8 @@ def _compare(
         np.abs(distance, out=distance)
         if beyond is not None:
             distance += beyond
-        furthest = distance * (1.0 + _DOUBT) + judged.own
+        furthest = distance * (1.0 + _DOUBT)
+        furthest += judged.own
         right = furthest <= judged.radius
         if not np.isfinite(furthest.max(initial=0.0)):
             right &= np.isfinite(furthest)

@@ -27,9 +27,13 @@ def sigmoid_pair(z: FloatArray, memo: Memo) -> tuple[FloatArray, FloatArray]:
     """sigmoid(z) and sigmoid(-z), each within 4 u of itself and ETA."""
     found = memo.get(("sigmoid", id(z)))
     if found is None:
-        small = np.exp(-np.abs(z))
-        larger = 1.0 / (1.0 + small)
-        smaller = small * larger
+        # In place, since fresh memory costs more than arithmetic.
+        small = np.abs(z)
+        np.negative(small, out=small)
+        np.exp(small, out=small)
+        larger = 1.0 + small
+        np.divide(1.0, larger, out=larger)
+        smaller = np.multiply(small, larger, out=small)
         positive = z >= 0.0
         # The argument is kept too, so that its id is not given to another.
         found = (
@@ -42,7 +46,10 @@ def sigmoid_pair(z: FloatArray, memo: Memo) -> tuple[FloatArray, FloatArray]:
 
 
 def _times(value: FloatArray, units: float) -> FloatArray:
-    return np.abs(value) * (units * U) + ETA
+    error: FloatArray = np.abs(value)
+    error *= units * U
+    error += ETA
+    return error
 
 
 def _exp(z: FloatArray, memo: Memo) -> Evaluated:
@@ -64,8 +71,11 @@ def _tanh(z: FloatArray, memo: Memo) -> Evaluated:
 def _tanh_slope(z: FloatArray, memo: Memo) -> Evaluated:
     found = memo.get(("tanh", id(z)))
     square = np.square(np.tanh(z) if found is None else found[0])
+    slope = 1.0 - square
     # 3 u in t is 6 u t^2, to second order; the square and the difference round once each.
-    return 1.0 - square, square * (7.0 * U) + 2.0 * U
+    square *= 7.0 * U
+    square += 2.0 * U
+    return slope, square
 
 
 def _sigmoid(z: FloatArray, memo: Memo) -> Evaluated:

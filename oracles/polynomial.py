@@ -33,7 +33,16 @@ from backproof.oracles.products import (
     value_product,
 )
 from backproof.oracles.radius import count, growth, is_product, roundoff, scalar
-from backproof.oracles.uncertain import MaybeArray, MaybeMask, Uncertain, either, settle, total
+from backproof.oracles.uncertain import (
+    TRIFLE,
+    MaybeArray,
+    MaybeMask,
+    Uncertain,
+    either,
+    settle,
+    times,
+    total,
+)
 from backproof.spec.plan import ArrayForm, Einsum, Named, Raised, Scalar, Total
 from backproof.spec.terms import ONE, Index, Term
 
@@ -102,16 +111,16 @@ class _Product:
         result: MaybeArray = None
         if roundings:
             # (P + E/c) times c: c P alone could underflow in front of a large factor.
-            error = errors[first]
-            leading = bulks[first] if error is None else bulks[first] + error / roundings
-            result = self._times(bulks, first, leading) * (roundings * UP)
+            error, leading = errors[first], bulks[first]
+            if error is not None:
+                leading = np.add(quotient := error / roundings, leading, out=quotient)
+            result = times(self._times(bulks, first, leading), roundings * self.scale * UP)
             uncertain = uncertain[1:]
         for k in uncertain:
             error = errors[k]
             assert error is not None
-            result = total(result, self._times(bulks, k, error))
-        if result is not None and self.scale != 1.0:
-            result = result * (self.scale * UP)
+            found = times(self._times(bulks, k, error), self.scale * UP)
+            result = total(result, found)
         return result
 
     def _times(self, bulks: Sequence[FloatArray], k: int, replaced: FloatArray) -> FloatArray:
@@ -124,9 +133,26 @@ class _Product:
         assert found is not None
         return found
 
-    def ratio(self, own: float, honest: float) -> float:
-        """An upper bound of own bound / honest bound, by the mediant inequality."""
-        return max(own / honest if honest else math.inf, *(a.ratio for a in self.arrays))
+    def own_from(self, honest: FloatArray, own: float, roundings: float) -> MaybeArray:
+        """What ``bound`` would give for the reference, from the honest bound, without a product.
+
+        By the mediant inequality, sums of products of errors and bulks are at most the greatest
+        ratio of the errors apart; None where no ratio is finite.
+
+        Args:
+            honest: the bound for the operands' spreads and ``roundings``.
+            own: the reference's relative error of each summand.
+            roundings: an honest implementation's.
+        """
+        ratio = max(own / roundings if roundings else math.inf, *(a.ratio for a in self.arrays))
+        if ratio == math.inf:
+            return None
+        # The ratios leave out errors of a few of the smallest numbers.
+        tops = [a.top for a in self.arrays]
+        left = sum(math.prod(tops[:k] + tops[k + 1 :]) for k in range(len(tops)))
+        found = honest * (ratio * UP)
+        found += left * self.scale * self.terms * TRIFLE
+        return found
 
     def touched(self, masks: Sequence[MaybeMask]) -> MaybeMask:
         """Which entries of the result depend on a marked entry of an operand."""
@@ -372,7 +398,7 @@ class Polynomial:
             self._part_radii.append(found)
             if found is not None:
                 result = total(result, aligned(found, part.out, self._out))
-        return None if result is None else result * UP
+        return result
 
     def _value(
         self, parts: Sequence[_Product], radius: MaybeArray
@@ -389,7 +415,7 @@ class Polynomial:
             if error is not None:
                 own = total(own, aligned(error, part.out, self._out))
         assert value is not None
-        return value, None if own is None else own * UP
+        return value, own
 
     def _own(self, part: _Product, honest: MaybeArray, roundings: float) -> MaybeArray:
         """The reference's own radius of a part: from the honest one, where a product is dear."""
@@ -398,9 +424,9 @@ class Polynomial:
             and part.terms >= 64
             and extent(part.every, self._sizes) >= NARROW_FROM
         ):
-            ratio = part.ratio(roundings, self._roundoff)
-            if ratio < math.inf:
-                return honest * (ratio * UP)
+            found = part.own_from(honest, roundings, self._roundoff)
+            if found is not None:
+                return found
         return part.bound([a.own for a in part.arrays], roundings)
 
     def _union(self, masks: Sequence[MaybeMask], parts: Sequence[_Product]) -> MaybeMask:
@@ -571,4 +597,7 @@ def _with_underflows(radius: MaybeArray, halves: float, fmt: Format) -> MaybeArr
         return np.full((), np.inf) if radius is None else radius + np.inf
     # In float64 the bound itself loses as much again, and half of eta is no number.
     loss = math.ceil(halves) * (fmt.eta if fmt is FLOAT64 else 0.5 * fmt.eta)
-    return np.full((), loss) if radius is None else radius + loss
+    if radius is None:
+        return np.full((), loss)
+    # Parts of a sum are combined anew, or one part's bound is nobody else's: it may change.
+    return np.add(radius, loss, out=radius if radius.flags.writeable else None)

@@ -145,8 +145,8 @@ def value_product(
                 sizes,
             )
             if found is None:
-                # A sliced sum of one operand may be a view of nothing else: make it ours.
-                found = np.array(part)
+                # A broadcast cannot be added to.
+                found = part if part.flags.writeable else np.array(part)
             else:
                 found += part
         assert found is not None
@@ -244,7 +244,11 @@ class UpperProducts:
                 return found
         product = contract(operands, out, self._sizes)
         # (1 + u)^(terms + factors) < 1 + 2 u (terms + factors) for as many terms as fit in memory.
-        return product * ((1.0 + (terms + len(operands)) * 2.0**-52) * UP)
+        slack = (1.0 + (terms + len(operands)) * 2.0**-52) * UP
+        if len(operands) > 1 and product.flags.writeable:
+            product *= slack
+            return product
+        return product * slack
 
     def _in_float32(
         self, operands: Sequence[Labelled], out: tuple[Index, ...], terms: int

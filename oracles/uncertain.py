@@ -13,6 +13,10 @@ MaybeArray = FloatArray | None
 MaybeMask = BoolArray | None
 
 
+# Errors up to this are a few of float64's smallest numbers.
+TRIFLE = 2.0**-1070
+
+
 @dataclass(eq=False)
 class Uncertain:
     """What is known of one array; ``None`` stands for zeros, or for nowhere.
@@ -54,7 +58,7 @@ class Uncertain:
     def bulk(self) -> FloatArray:
         """An upper bound of |honest value| and of |R|, entrywise; 0 where it is not finite."""
         if self.bulk_or_none is None:
-            bulk = np.abs(self.value)
+            bulk: FloatArray = np.abs(self.value)
             if self.own is not None:
                 bulk += self.own
             if self.spread is not None:
@@ -87,7 +91,7 @@ class Uncertain:
 
     @property
     def ratio(self) -> float:
-        """The greatest own / spread: infinite where only the reference is unsure."""
+        """The greatest own / spread, where own is above TRIFLE: infinite where spread is 0."""
         if self._ratio is None:
             if self.own is None:
                 self._ratio = 0.0
@@ -96,7 +100,11 @@ class Uncertain:
             else:
                 with np.errstate(all="ignore"):
                     quotient = self.own / self.spread
-                self._ratio = float(np.fmax.reduce(quotient, axis=None, initial=0.0))
+                greatest = float(quotient.max(initial=0.0))
+                if not greatest < 1.0:
+                    counts = self.own > TRIFLE
+                    greatest = float(np.fmax.reduce(quotient, None, initial=0.0, where=counts))
+                self._ratio = greatest
         return self._ratio
 
     @property
@@ -117,6 +125,13 @@ def total(left: MaybeArray, right: MaybeArray) -> MaybeArray:
     if left is None or right is None:
         return right if left is None else left
     return left + right
+
+
+def times(array: FloatArray, factor: float) -> FloatArray:
+    """A multiple of an array that nobody else holds: in place, unless it is a broadcast."""
+    if factor == 1.0:
+        return array
+    return np.multiply(array, factor, out=array if array.flags.writeable else None)
 
 
 def settle(found: Uncertain) -> Uncertain:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 
 from backproof.spec.derive import Derivation
+from backproof.spec.normal import TooLargeError
 from backproof.spec.terms import Entry, Index, Term, fresh, indices_in, rebuild, substitute
 
 
@@ -21,6 +22,9 @@ def expand(
         term: the term.
         keep: names that stay.
         given: what to put for inputs, each as an entry and the value that it has there.
+
+    Raises:
+        TooLargeError: the result is nested more deeply than terms can be worked with.
     """
     memo: dict[Term, Term] = {}
     special = given or {}
@@ -37,7 +41,10 @@ def expand(
         memo[node] = result
         return result
 
-    return on(term)
+    try:
+        return on(term)
+    except RecursionError:
+        raise TooLargeError("written out, it is nested too deeply") from None
 
 
 def _instantiate(formal: tuple[Index, ...], value: Term, actual: tuple[Index, ...]) -> Term:

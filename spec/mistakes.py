@@ -258,7 +258,7 @@ def _transposed(e: _Equation) -> Iterator[WrongForm]:
 
 
 def _derivative(e: _Equation) -> Iterator[WrongForm]:
-    """Forms of dZ = dA * g'(Z): without the derivative, at the output, twice, without the upstream."""
+    """Forms of dZ = dA * g'(Z): without the derivative, at the output, twice, and so on."""
     factors = _factors(e.value)
     upstream = [f for f in factors if _is_gradient(e.derivation, f)]
     local = [f for f in factors if not _is_gradient(e.derivation, f) and f.free]
@@ -433,6 +433,20 @@ def _sums(e: _Equation) -> Iterator[WrongForm]:
             )
 
 
+def _extra_factors(e: _Equation) -> Iterator[WrongForm]:
+    """Entrywise times a tensor that has the result's axes."""
+    if e.derivation.program.statement(e.quantity) is not None or not e.target.indices:
+        return
+    axes = [i.axis for i in e.target.indices]
+    for name, tensor in e.derivation.program.tensors.items():
+        if list(tensor.axes) == axes:
+            words = f"the result is multiplied by {name}, entry by entry"
+            yield e.wrong(
+                Mistake("extra-factor", name, words, 2),
+                mul(e.value, entry(name, e.target.indices)),
+            )
+
+
 def _sums_of_result(e: _Equation) -> Iterator[WrongForm]:
     """A sum over an axis that the result should keep."""
     if e.derivation.program.statement(e.quantity) is not None or not e.target.indices:
@@ -584,6 +598,7 @@ REWRITES: tuple[Callable[[_Equation], Iterator[WrongForm]], ...] = (
     _derivative,
     _sums,
     _sums_of_result,
+    _extra_factors,
     _scales,
     _signs,
     _terms,

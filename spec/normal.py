@@ -683,11 +683,14 @@ def normalise(term: Term, *, elementary: bool = False) -> Poly:
         elementary: write sigmoid, tanh and softplus through exp and log.
 
     Raises:
-        TooLargeError: it would have more than ``MAX_TERMS`` terms.
+        TooLargeError: it would have more than ``MAX_TERMS`` terms, or is nested too deeply.
         ZeroDivisionError: a denominator is zero.
         ValueError: a fractional power of a negative number.
     """
-    return _settled(_Normaliser(elementary).poly(contract(term)))
+    try:
+        return _settled(_Normaliser(elementary).poly(contract(term)))
+    except RecursionError:
+        raise TooLargeError("it is nested too deeply") from None
 
 
 def _settled(poly: Poly) -> Poly:

@@ -49,7 +49,7 @@ class _TooDeepError(Exception):
         self.key = key
 
 
-MAX_NESTED = 20
+MAX_NESTED = 5
 
 
 class Numbers(Protocol[S]):

@@ -10,10 +10,13 @@ from itertools import product
 from typing import Any
 
 from backproof.spec.claims import Claim
+from backproof.spec.expand import expand
 from backproof.spec.functions import is_abstract
+from backproof.spec.normal import TooLargeError, normalise
 from backproof.spec.numbers import Balls, Rationals
 from backproof.spec.pointwise import Evaluation, NoValueError, Numbers
-from backproof.spec.terms import Apply, Entry, walk
+from backproof.spec.program import Assumption
+from backproof.spec.terms import Apply, Entry, Size, indices_in, walk
 
 Point = dict[tuple[str, tuple[int, ...]], Fraction]
 LARGEST_SIZE = 3
@@ -81,8 +84,10 @@ class _Search:
         self.claim = claim
         self.until = until
         self.program = claim.derivation.program
+        self.used = {i.axis for i in claim.indices}
         self.given = self._needed()
-        self.axes = sorted(self._axes())
+        self.axes = sorted({*self.program.axes, *self.used})
+        self.assumptions = [a for a in self.program.assumptions if not self._proved(a)]
         self.merged = {right: left for left, right in claim.merged}
 
     def _needed(self) -> dict[str, tuple[str, ...]]:
@@ -96,7 +101,11 @@ class _Search:
         pending += [side for a in self.program.assumptions for side in (a.left, a.right)]
         seen = set()
         while pending:
-            for node in walk(pending.pop()):
+            term = pending.pop()
+            self.used |= {i.axis for i in indices_in(term)}
+            for node in walk(term):
+                if isinstance(node, Size):
+                    self.used.add(node.axis)
                 if isinstance(node, Apply) and node.function in self._abstract():
                     self.functions.add(node.function)
                 if isinstance(node, Entry) and node.tensor not in seen:
@@ -118,10 +127,16 @@ class _Search:
             }
         return names
 
-    def _axes(self) -> set[str]:
-        axes = set(self.program.axes)
-        axes |= {axis for axes_ in self.given.values() for axis in axes_}
-        return axes | {i.axis for i in self.claim.indices}
+    def _proved(self, assumption: Assumption) -> bool:
+        """Whether an assumption holds at every point and need not be looked after."""
+        derivation = self.claim.derivation
+        try:
+            sides = [
+                normalise(expand(derivation, side)) for side in (assumption.left, assumption.right)
+            ]
+        except (TooLargeError, ArithmeticError, ValueError):
+            return False
+        return sides[0] == sides[1]
 
     # -- candidates
 
@@ -138,7 +153,7 @@ class _Search:
         return None
 
     def _sizes(self) -> Iterator[dict[str, int]]:
-        free = [a for a in self.axes if a not in self.merged]
+        free = [a for a in self.axes if a in self._roots()]
         every = sorted(
             product(range(1, LARGEST_SIZE + 1), repeat=len(free))
             if len(free) < 9
@@ -147,12 +162,15 @@ class _Search:
         )
         for sizes in every:
             chosen = dict(zip(free, sizes, strict=True))
-            for axis in self.axes:
-                root = axis
-                while root in self.merged:
-                    root = self.merged[root]
-                chosen[axis] = chosen[root]
-            yield chosen
+            yield {axis: chosen.get(self._root(axis), 1) for axis in self.axes}
+
+    def _root(self, axis: str) -> str:
+        while axis in self.merged:
+            axis = self.merged[axis]
+        return axis
+
+    def _roots(self) -> set[str]:
+        return {self._root(axis) for axis in self.used}
 
     def _stands(self) -> Iterator[dict[str, tuple[str, tuple[int, ...]]]]:
         names = sorted(self.functions)
@@ -178,14 +196,15 @@ class _Search:
         for numbers in (Rationals(), Balls()):
             try:
                 left, right = self._sides(sizes, point, stand, numbers)
-            except NoValueError:
+            except (NoValueError, RecursionError):
                 continue
-            for position, value in left.items():
-                if isinstance(numbers, Rationals):
-                    if value != right[position]:
+            with _Precision(numbers):
+                for position, value in left.items():
+                    if isinstance(numbers, Rationals):
+                        if value != right[position]:
+                            return position
+                    elif not (value - right[position]).contains(0):
                         return position
-                elif not (value - right[position]).contains(0):
-                    return position
             return None
         return None
 
@@ -198,19 +217,12 @@ class _Search:
     ) -> tuple[dict[tuple[int, ...], Any], dict[tuple[int, ...], Any]]:
         assert self.claim.left is not None
         assert self.claim.right is not None
-        functions = {f: _polynomial(c, numbers) for f, (_, c) in stand.items()}
-        precision = _Precision(numbers)
-        with precision:
-            evaluation: Evaluation[Any] = Evaluation(
-                self.claim.derivation,
-                numbers,
-                sizes,
-                lambda name, position: numbers.number(point[name, position]),
-                functions,
-            )
-            for assumption in self.program.assumptions:
-                if not self._holds(assumption, evaluation, sizes, numbers):
-                    raise NoValueError("an assumption does not hold here")
+        for assumption in self.assumptions:
+            # Exactly, or not at all: a ball around a difference can't say that it is zero.
+            if not self._holds(assumption, self._evaluation(sizes, point, stand, Rationals())):
+                raise NoValueError("an assumption does not hold here")
+        with _Precision(numbers):
+            evaluation = self._evaluation(sizes, point, stand, numbers)
             sides: tuple[dict[tuple[int, ...], Any], dict[tuple[int, ...], Any]] = ({}, {})
             ranges = [range(sizes[i.axis]) for i in self.claim.indices]
             for position in product(*ranges):
@@ -219,17 +231,26 @@ class _Search:
                 sides[1][position] = evaluation.term(self.claim.right, at)
         return sides
 
-    def _holds(
-        self, assumption: Any, evaluation: Evaluation[Any], sizes: Mapping[str, int], numbers: Any
-    ) -> bool:
+    def _evaluation(
+        self,
+        sizes: Mapping[str, int],
+        point: Point,
+        stand: Mapping[str, tuple[str, tuple[int, ...]]],
+        numbers: Numbers[Any],
+    ) -> Evaluation[Any]:
+        return Evaluation(
+            self.claim.derivation,
+            numbers,
+            sizes,
+            lambda name, position: numbers.number(point[name, position]),
+            {f: _polynomial(c, numbers) for f, (_, c) in stand.items()},
+        )
+
+    def _holds(self, assumption: Assumption, evaluation: Evaluation[Fraction]) -> bool:
         free = sorted(assumption.left.free | assumption.right.free)
-        for position in product(*(range(sizes[i.axis]) for i in free)):
+        for position in product(*(range(evaluation.sizes[i.axis]) for i in free)):
             at = dict(zip(free, position, strict=True))
-            difference = numbers.add(
-                evaluation.term(assumption.left, at),
-                numbers.mul(numbers.number(Fraction(-1)), evaluation.term(assumption.right, at)),
-            )
-            if difference != 0:
+            if evaluation.term(assumption.left, at) != evaluation.term(assumption.right, at):
                 return False
         return True
 
@@ -254,7 +275,8 @@ class _Search:
             shown = [_exact(left[position]), _exact(right[position])]
             shape = [sizes[i.axis] for i in self.claim.indices]
             arrays = [_nested(shape, side) for side in (left, right)]
-        except NoValueError:
+        except (NoValueError, ValueError):
+            # No rational, or one with more digits than Python writes.
             left, right = self._sides(sizes, point, stand, Balls())
             shown = [left[position].str(12, radius=False), right[position].str(12, radius=False)]
             arrays = [None, None]
@@ -266,7 +288,7 @@ class _Search:
             for name, axes in sorted(self.given.items())
         }
         functions = {f: f"{f}(z) = {text}" for f, (text, _) in stand.items()}
-        used = {a: s for a, s in sizes.items() if a in self._axes()}
+        used = {a: s for a, s in sizes.items() if self._root(a) in self._roots()}
         return Witness(used, inputs, functions, position, *shown, *arrays)
 
 

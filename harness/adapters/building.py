@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from backproof.adapters import roles
+from backproof.adapters.assigning import wanted
 from backproof.adapters.facts import facts_of
 from backproof.adapters.forwarding import numbers, same
-from backproof.adapters.gradients import Backward, find_gradients, reference, rightness, wanted
+from backproof.adapters.gradients import Backward, find_gradients, reference, rightness
 from backproof.adapters.machine import LAYER, Machine, Where
 from backproof.adapters.model import PROBES, probe_data
 from backproof.adapters.naming import Layer, lines_of, names_of

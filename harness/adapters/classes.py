@@ -21,6 +21,7 @@ from backproof.adapters.arguments import (
 from backproof.adapters.building import build_subject
 from backproof.adapters.forwarding import Fit, Search
 from backproof.adapters.machine import Halt, Machine, Slot
+from backproof.adapters.mapping import check_place, mapped_machine
 from backproof.adapters.model import PROBES, Model, Sizes, probe_data
 from backproof.adapters.naming import Layer
 from backproof.adapters.offers import settings_of
@@ -58,10 +59,13 @@ def adapt(loaded: Loaded, wishes: Wishes) -> Subject:
     if fit is None:
         raise not_inferred(loaded, search)
     texts = [Definition.of(getattr(cls, name)) for name in backward]
+    calls = _backward_calls(cls, backward, fit.machine, wishes, loaded.label)
+    parameters = [p.name for name in (forward, *backward) for p in parameters_of(cls, name)]
+    machine = mapped_machine(fit.machine, wishes, parameters)
     layer = Layer(
         loaded=loaded,
-        fit=fit,
-        backward=_backward_calls(cls, backward, fit.machine, wishes, loaded.label),
+        fit=replace(fit, machine=machine),
+        backward=calls,
         forward_text=Definition.of(getattr(cls, forward)),
         backward_texts=tuple(texts),
     )
@@ -230,7 +234,7 @@ def _places(
         shape = model.shape(name, sizes)
         mapped = wishes.place(name)
         if mapped is not None:
-            options = _mapped_slot(layer, mapped, shape)
+            options = _mapped_slot(layer, name, mapped, shape, wishes)
         elif len(shape) == 1:
             options = _vector_slots(everything, name, shape[0], model)
         else:
@@ -252,10 +256,14 @@ def place_name(place: Place) -> str:
     return names[-1].rsplit("/", 1)[-1] if names else ""
 
 
-def _mapped_slot(layer: Any, place: Place, shape: tuple[int, ...]) -> list[Slot]:
+def _mapped_slot(
+    layer: Any, name: str, place: Place, shape: tuple[int, ...], wishes: Wishes
+) -> list[Slot]:
     try:
         value = place.get(layer)
     except LookupError:
+        said = wishes.mapping[name]
+        check_place(name, said, place, layer)
         return []
     return [Slot(place, _vector_shape(value, shape[0]) or "" if len(shape) == 1 else "")]
 
@@ -296,8 +304,8 @@ def _vector_slots(
     found = []
     for place, value in everything:
         shape = _vector_shape(value, size)
-        named = roles.tensor_role(place_name(place)) == name
-        if shape is None and named and (value is None or np.ndim(value) == 0):
+        is_named = roles.tensor_role(place_name(place)) == name
+        if shape is None and is_named and (value is None or np.ndim(value) == 0):
             # A scalar that broadcasts; as a vector it has to broadcast the same way.
             shape = "" if model.samples_are_rows else "column"
         if shape is not None and not isinstance(value, (str, bytes)):

@@ -101,6 +101,9 @@ def _backward(
         found.append(
             f"d{name} is read from the step that backward takes with {names[name]} from zero"
         )
+    for name in (*machine.model.parameters, machine.model.data):
+        if f"d{name}" not in machine.gradients and name not in machine.updates:
+            found.append(f"d{name} is shown nowhere")
     if machine.sums:
         places = ", ".join(place.show("self") for place in machine.sums)
         found.append(f"{places} add up from call to call and are set to zero before each")

@@ -6,6 +6,7 @@ compared with each activation; at sizes that differ and data that spread, one of
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -252,10 +253,13 @@ def trusted_fit(trial: Trial, wishes: Wishes) -> Fit | None:
         activation = str(wishes.activation)
         full = wishes.full_model(trial.machine.model, activation)
     shape = full.shape(full.output, trial.sizes)
+    inputs = [trial.data[name] for name in full.spec.program.inputs]
     fitting = [
         leaf.where
         for leaf in trial.leaves
-        if (array := numbers(leaf.value)) is not None and array.shape == shape
+        if (array := numbers(leaf.value)) is not None
+        and array.shape == shape
+        and not any(same(array, given) for given in inputs)
     ]
     returned = [leaf.where for leaf in trial.leaves if leaf.where.root == FORWARD]
     where = min(fitting or returned[:1], key=lambda w: _openness(w, full.output), default=None)
@@ -315,5 +319,32 @@ class Search:
                 return fit
         if self.wishes.settles_the_spec:
             fits = (trusted_fit(trial, self.wishes) for trial in self.trials)
-            return next((fit for fit in fits if fit is not None), None)
-        return None
+            found = next((fit for fit in fits if fit is not None), None)
+            if found is not None:
+                return found
+        return self._that_raises()
+
+    def _that_raises(self) -> Fit | None:
+        """A layer that raises the same at the same line however it is called: that is a result.
+
+        What is raised for a shape or a type may be for lack of the right call.
+        """
+        halts = [(machine, halt) for machine, _, halt in self.halts if halt.stage == "forward"]
+        ways = {(type(halt.error), raised_at(halt.error)) for _, halt in halts}
+        if self.trials or len(ways) != 1:
+            return None
+        machine, halt = halts[0]
+        if isinstance(halt.error, (ValueError, TypeError, IndexError)):
+            return None
+        activation = self.wishes.activation or LINEAR
+        model = self.wishes.full_model(machine.model, activation)
+        where = Where(FORWARD, Place())
+        machine = replace(machine, model=model, outputs={model.output: where})
+        said = f"it raises {type(halt.error).__name__} however it is called"
+        return Fit(machine, activation, said)
+
+
+def raised_at(error: BaseException) -> tuple[str, int | None]:
+    """Where an error was raised: file and line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return (frames[-1].filename, frames[-1].lineno) if frames else ("", None)

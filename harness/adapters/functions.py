@@ -17,10 +17,11 @@ from backproof.adapters.arguments import (
 )
 from backproof.adapters.building import build_subject
 from backproof.adapters.forwarding import Fit, Search
-from backproof.adapters.gradients import observe
 from backproof.adapters.machine import Halt, Machine
+from backproof.adapters.mapping import mapped_machine
 from backproof.adapters.model import PROBES
 from backproof.adapters.naming import Layer
+from backproof.adapters.observing import observe
 from backproof.adapters.offers import settings_of
 from backproof.adapters.refusals import not_inferred
 from backproof.adapters.source import Definition
@@ -57,9 +58,11 @@ def adapt(loaded: Loaded, wishes: Wishes) -> Subject:
             f"{loaded.label}: what {backward.__name__} takes ({names}) is not understood",
             "map its arguments, such as --map dZ=grad, or mark a function with @bp.subject",
         )
+    parameters = [p.name for p in (*parameters_of(forward), *parameters_of(backward))]
+    machine = mapped_machine(fit.machine, wishes, parameters)
     layer = Layer(
         loaded=loaded,
-        fit=fit,
+        fit=replace(fit, machine=machine),
         backward=(call,),
         forward_text=Definition.of(forward),
         backward_texts=(text,),

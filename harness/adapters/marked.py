@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backproof.adapters.arguments import Argument, Call
-from backproof.adapters.gradients import wanted
+from backproof.adapters.assigning import wanted
 from backproof.adapters.model import PROBES, Model, probe_data
 from backproof.adapters.refusals import innermost
 from backproof.adapters.source import Definition
@@ -75,8 +75,9 @@ class MarkedSession:
             place = innermost(error, self._file)
             raise SubjectError(error, "backward", *place) from error
         if not isinstance(found, Mapping):
-            error = TypeError(f"a subject returns a dict of arrays, not a {type(found).__name__}")
-            raise SubjectError(error, "backward", self._file) from error
+            kind = type(found).__name__
+            wrong = TypeError(f"a subject returns a dict of arrays, not a {kind}")
+            raise SubjectError(wrong, "backward", self._file)
         return dict(found)
 
 

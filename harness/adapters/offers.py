@@ -44,8 +44,8 @@ def settings_of(
     for role, values in choices.items():
         if not asked[role] or not values:
             values.append(_NOT_GIVEN)
-    for values in product(*choices.values()):
-        pairs = zip(choices, values, strict=True)
+    for chosen in product(*choices.values()):
+        pairs = zip(choices, chosen, strict=True)
         yield {role: value for role, value in pairs if value is not _NOT_GIVEN}
 
 

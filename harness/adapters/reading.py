@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backproof.adapters import roles
-from backproof.adapters.gradients import Shown, name_role, wanted
+from backproof.adapters.assigning import wanted
 from backproof.adapters.machine import LAYER, Machine, Where, backward_root
+from backproof.adapters.observing import Shown, name_role
 from backproof.adapters.places import Place, read_place
 from backproof.adapters.source import Definition
 

@@ -37,21 +37,23 @@ def not_inferred(loaded: Loaded, search: Search) -> NotInferredError:
         for trial in search.trials:
             gap, activation = nearest(trial, search.wishes)
             if activation and gap < float("inf"):
-                layout = trial.machine.model.spec.layout
-                said = f"layout {layout}, activation {activation}: differs by {gap:.1g} of the size"
+                said = f"layout {trial.machine.model.spec.layout}, activation {activation}"
                 candidates[said] = min(gap, candidates.get(said, gap))
-        ranked = sorted(candidates, key=lambda said: candidates[said])
+        ranked = [
+            f"{said}: differs by {candidates[said]:.1g} of the largest entry"
+            for said in sorted(candidates, key=lambda said: candidates[said])
+        ]
         return NotInferredError(
             f"{loaded.label}: the forward pass is no dense layer with a known activation",
             tuple(ranked[:_SHOWN]),
             _HOW,
         )
-    said = dict.fromkeys(_told(loaded, halt) for _, _, halt in search.halts)
+    told = dict.fromkeys(_told(loaded, halt) for _, _, halt in search.halts)
     return NotInferredError(
         f"{loaded.label}: the layer could not be run"
-        if said
+        if told
         else f"{loaded.label}: no weights were found where a layer keeps them",
-        tuple(said)[:_SHOWN],
+        tuple(told)[:_SHOWN],
         _HOW,
     )
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from backproof.adapters import classes, functions, marked
+from backproof.adapters.classes import adapt as adapt_class
+from backproof.adapters.classes import recognises as is_class
+from backproof.adapters.functions import adapt as adapt_pair
+from backproof.adapters.functions import recognises as is_function
+from backproof.adapters.marked import adapt as adapt_marked
+from backproof.adapters.marked import recognises as is_marked
 from backproof.adapters.wishes import Wishes, check_mapping
 from backproof.errors import UsageError
 from backproof.loading import Loaded
@@ -30,9 +35,9 @@ class Protocol:
 
 # The first that recognises an object adapts it. A new protocol is a file, and a row here.
 PROTOCOLS: tuple[Protocol, ...] = (
-    Protocol("a function marked with @bp.subject", marked.recognises, marked.adapt),
-    Protocol("a class with forward and backward methods", classes.recognises, classes.adapt),
-    Protocol("a pair of forward and backward functions", functions.recognises, functions.adapt),
+    Protocol("a function marked with @bp.subject", is_marked, adapt_marked),
+    Protocol("a class with forward and backward methods", is_class, adapt_class),
+    Protocol("a pair of forward and backward functions", is_function, adapt_pair),
 )
 
 

@@ -80,7 +80,7 @@ class MachineSession:
         roots = machine.run_forward(self._layer, sizes, inputs)
         machine.put(self._layer, {name: np.zeros_like(inputs[name]) for name in machine.slots})
         machine.run_backward(roots, sizes, inputs, inputs[self._upstream], rate=1.0)
-        found = {}
+        found: dict[str, Any] = {}
         for name in machine.updates:
             try:
                 found[f"d{name}"] = -np.asarray(machine.slots[name].place.get(roots[LAYER]))

@@ -135,7 +135,7 @@ class Definition:
     def name_returned_at(self, path: tuple[int | str, ...]) -> str | None:
         """The name under which something is returned: a variable or an attribute, or None."""
         value = self.returned_at(path)
-        if isinstance(value, ast.Name) or is_attribute_of_self(value):
+        if value is not None and (isinstance(value, ast.Name) or is_attribute_of_self(value)):
             return ast.unparse(value)
         if isinstance(self.returned, ast.Name) and len(path) == 1 and isinstance(path[0], str):
             target = f"{self.returned.id}[{path[0]!r}]"
@@ -171,7 +171,7 @@ class Definition:
         return self.file, statement.lineno, textwrap.dedent(text).strip()
 
 
-def is_attribute_of_self(value: ast.AST | None) -> bool:
+def is_attribute_of_self(value: ast.AST) -> bool:
     """Whether an expression is ``self.name``."""
     return (
         isinstance(value, ast.Attribute)

@@ -86,7 +86,7 @@ def check_mapping(wishes: Wishes) -> None:
     Raises:
         UsageError: a name on the left is neither a tensor nor a gradient.
     """
-    tensors = ("X", "W", "b", "Z", "A")
+    tensors: tuple[str, ...] = ("X", "W", "b", "Z", "A")
     if wishes.spec is not None:
         tensors = tuple(wishes.spec.program.tensors)
     known = (*tensors, *(f"d{t}" for t in tensors))
