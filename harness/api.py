@@ -14,6 +14,7 @@ from backproof.adapters.registry import adapt
 from backproof.checking import Judgement, State
 from backproof.comparing import compare_claims
 from backproof.controls import limits
+from backproof.conventions import Convention, mean_over_samples, narrower_format
 from backproof.crosscheck import Answers, crosscheck
 from backproof.diagnosis import diagnose
 from backproof.errors import UsageError
@@ -51,7 +52,7 @@ def verify(
     *,
     layout: str | None = None,
     activation: str | None = None,
-    scale: str = "sum",
+    scale: str | None = None,
     mapping: Mapping[str, str] | None = None,
     accumulate: str | None = None,
     examples: int | None = None,
@@ -67,8 +68,9 @@ def verify(
         layout: of a dense layer, instead of inferring it: ``ni,oi->no``, ``ni,io->no``,
             ``oi,in->on``.
         activation: likewise.
-        scale: "mean" where the layer divides the gradients of its parameters by the number of
-            samples, and means to.
+        scale: "sum" for the exact vector-Jacobian product, "mean" where the layer divides the
+            gradients of its parameters by the number of samples, and means to. Not given, a
+            layer that divides all of them is judged as "mean", and the report says so.
         mapping: how the layer calls a tensor, such as ``{"W": "weights"}``.
         accumulate: the format in which the layer computes on purpose, such as "float32", where
             that is narrower than its inputs.
@@ -81,17 +83,17 @@ def verify(
         SpecError: the spec is wrong.
     """
     if isinstance(spec, str):
-        spec = state(spec, layout=layout, activation=activation, scale=scale)
+        spec = state(spec, layout=layout, activation=activation, scale=scale or "sum")
     if subject is None:
         subjects = list(bundled_subjects())
-        found = Settings(examples=examples or BUNDLED_EXAMPLES, seed=seed)
+        found = Settings(examples=examples or BUNDLED_EXAMPLES, seed=seed, infer=False)
     else:
         many = isinstance(subject, Sequence) and not isinstance(subject, str)
         subjects = [
-            _subject(s, spec, layout, activation, scale, mapping or {}, accumulate)
+            _subject(s, spec, layout, activation, scale or "sum", mapping or {}, accumulate)
             for s in (subject if many else [subject])
         ]
-        found = Settings(examples=examples or Settings.examples, seed=seed)
+        found = Settings(examples=examples or Settings.examples, seed=seed, infer=scale is None)
     report = _verify_all(subjects, found, progress)
     if subject is not None:
         return report
@@ -165,8 +167,8 @@ def _verify_all(subjects: Sequence[Subject], wanted: Settings, progress: Progres
     for number, subject in enumerate(subjects):
         if progress is not None:
             progress(subject.label, number, len(subjects))
-        seen = observe(subject, wanted)
-        findings += judged(seen, answers)
+        seen, judged_as = judged(subject, wanted, answers)
+        findings += judged_as
         if seen.control is not None:
             controls[subject.label] = seen.control.result()
         notes += [f"{subject.label}: {fact}" for fact in subject.facts]
@@ -185,20 +187,48 @@ def _verify_all(subjects: Sequence[Subject], wanted: Settings, progress: Progres
     )
 
 
-def judged(seen: Observations, answers: Answers) -> list[Finding]:
-    """The findings on one subject, diagnosed and with the smallest cases."""
+def judged(
+    subject: Subject, wanted: Settings, answers: Answers
+) -> tuple[Observations, list[Finding]]:
+    """Run one subject and word what was seen, diagnosed and with the smallest cases."""
+    assumed: list[Convention] = []
+    if wanted.infer:
+        assumed += [c] if (c := narrower_format(subject)) is not None else []
+        subject = assumed[-1].subject if assumed else subject
+    seen = observe(subject, wanted)
+    wrong = _wrong(seen)
+    diagnoses = diagnose(seen.checker, wrong, _right(seen, wrong))
+    mean = mean_over_samples(subject, diagnoses, seen.checker.wanted) if wanted.infer else None
+    if mean is not None:
+        assumed.append(mean)
+        seen = observe(mean.subject, wanted)
+        wrong = _wrong(seen)
+        diagnoses = diagnose(seen.checker, wrong, _right(seen, wrong))
     checker = seen.checker
-    wrong = {
+    forward_right = not any(checker.derivation.program.statement(q) is not None for q in wrong)
+    oracles = crosscheck(checker, answers, small_sizes(seen), forward_right=forward_right)
+    smallest_cases = {q: _smallest(seen, q, js) for q, js in wrong.items()}
+    wording = Wording(seen, diagnoses, smallest_cases, oracles, assumed)
+    return seen, [*wording.findings(), *oracles.findings]
+
+
+def _wrong(seen: Observations) -> dict[str, list[Judgement]]:
+    """The judgements of each wrong quantity, the wrong ones first."""
+    return {
         q: sorted(js, key=lambda j: j.state not in BAD)
         for q, js in seen.judgements.items()
         if any(j.state in BAD for j in js)
     }
-    forward_right = not any(checker.derivation.program.statement(q) is not None for q in wrong)
-    oracles = crosscheck(checker, answers, small_sizes(seen), forward_right=forward_right)
-    diagnoses = diagnose(checker, wrong)
-    found = {q: _smallest(seen, q, js) for q, js in wrong.items()}
-    wording = Wording(seen, diagnoses, found, oracles)
-    return [*wording.findings(), *oracles.findings]
+
+
+def _right(seen: Observations, wrong: Iterable[str]) -> list[Judgement]:
+    return [
+        j
+        for q, js in seen.judgements.items()
+        if q not in wrong
+        for j in js
+        if j.state is State.RIGHT and not j.reused
+    ]
 
 
 def small_sizes(seen: Observations) -> dict[str, int]:

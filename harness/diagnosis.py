@@ -44,18 +44,24 @@ class _Candidate:
     explains: set[str] = field(default_factory=set)
 
 
-def diagnose(checker: Checker, wrong: Mapping[str, Sequence[Judgement]]) -> dict[str, Diagnosis]:
+def diagnose(
+    checker: Checker,
+    wrong: Mapping[str, Sequence[Judgement]],
+    right: Sequence[Judgement] = (),
+) -> dict[str, Diagnosis]:
     """For each wrong quantity, the likeliest mistake.
 
     Args:
         checker: the subject's.
         wrong: for each wrong quantity, judgements of runs that gave a result, wrong ones first.
+        right: judgements of the quantities that are right: a mistake further up that would spoil
+            them is no explanation.
     """
     stale = {q: _STALE for q, judgements in wrong.items() if _only_when_reused(judgements)}
     chosen = {q: _telling_judgements(js) for q, js in wrong.items() if q not in stale}
     chosen = {q: judgements for q, judgements in chosen.items() if judgements}
     matches: dict[str, dict[str, list[WrongForm]]] = {}
-    memo = _Memo(checker)
+    memo = _Memo(checker, right)
     for quantity, judgements in chosen.items():
         found: dict[str, list[WrongForm]] = {}
         for cause in _causes(checker, quantity):
@@ -122,8 +128,11 @@ def _causes(checker: Checker, quantity: str) -> list[str]:
 class _Memo:
     """Values of wrong forms, each computed once a case."""
 
-    def __init__(self, checker: Checker) -> None:
+    def __init__(self, checker: Checker, right: Sequence[Judgement]) -> None:
         self.checker = checker
+        self.right: dict[int, list[Judgement]] = {}
+        for j in right:
+            self.right.setdefault(id(j.case), []).append(j)
         self.known: dict[tuple[int, int], Mapping[str, Bounded] | None] = {}
         self.kept: list[object] = []
 
@@ -162,6 +171,12 @@ def _explains(memo: _Memo, form: WrongForm, quantity: str, judgements: Sequence[
             return False
         bounded = values[quantity]
         if not _matches(j, bounded):
+            return False
+        if form.quantity != quantity and not all(
+            _matches(other, values[other.quantity])
+            for other in memo.right.get(id(j.case), ())
+            if other.got is not None and other.quantity in values
+        ):
             return False
         if j.state in _WRONG:
             telling += 1

@@ -10,6 +10,7 @@ import numpy as np
 
 from backproof.cases import Case
 from backproof.checking import Judgement, State
+from backproof.conventions import Convention
 from backproof.correcting import corrected, right_code
 from backproof.crosscheck import CrossCheck
 from backproof.diagnosis import Diagnosis
@@ -42,6 +43,7 @@ class Wording:
         diagnoses: for each wrong quantity, the mistake.
         smallest: for each wrong quantity, its smallest case.
         oracles: what the independent oracles say.
+        assumed: in what other way than given the subject was read.
     """
 
     def __init__(
@@ -50,12 +52,14 @@ class Wording:
         diagnoses: Mapping[str, Diagnosis],
         smallest: Mapping[str, Judgement],
         oracles: CrossCheck,
+        assumed: Sequence[Convention] = (),
     ) -> None:
         self.seen = seen
         self.subject = seen.subject
         self.diagnoses = diagnoses
         self.smallest = smallest
         self.oracles = oracles
+        self.assumed = assumed
         self.convention = self._convention()
 
     def findings(self) -> list[Finding]:
@@ -137,13 +141,19 @@ class Wording:
             )
         if missing and self.seen.crashes:
             notes.append(_sizes_seen(right, self.seen.checker.inputs.every_axis))
+        assumption = self._assumption(quantity)
         return self._finding(
             quantity,
-            Verdict.HOLDS,
+            Verdict.HOLDS if assumption is None else Verdict.ASSUMES,
+            assumption=assumption,
             message=f"within the derived bound in all {len(right) + len(undecided)} cases",
             notes=notes,
             evidence=self._evidence(quantity, right),
         )
+
+    def _assumption(self, quantity: str) -> str | None:
+        found = [c.assumption for c in self.assumed if not c.quantities or quantity in c.quantities]
+        return "; ".join(found) or None
 
     def _finding(self, quantity: str, verdict: Verdict, **rest: Any) -> Finding:
         equation = self._equation(quantity)

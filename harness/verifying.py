@@ -30,12 +30,15 @@ class Settings:
         seed: of all random choices.
         formats: dtypes of the inputs.
         controls: whether mistakes are planted.
+        infer: whether what a layer means by its results may be found out from them (a mean over
+            the samples for a sum, a narrower format); else it is judged as it was given.
     """
 
     examples: int = 100
     seed: int = 0
     formats: tuple[str, ...] = ("float64", "float32", "float16")
     controls: bool = True
+    infer: bool = True
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from backproof.oracles.elementary import ETA, VALUES, Memo, U
 from backproof.oracles.formats import Format
 from backproof.oracles.outcome import FloatArray
 from backproof.oracles.products import UP
-from backproof.oracles.uncertain import MaybeArray, Uncertain, either, settle, total
+from backproof.oracles.uncertain import MaybeArray, Uncertain, either, reshaped, settle, total
 
 # Functions that take NaN to NaN in every honest implementation, and so do their derivatives.
 _SMOOTH = ("exp", "log", "tanh", "sigmoid", "softplus", "erf")
@@ -26,6 +26,10 @@ def elementwise(name: str, order: int, argument: Uncertain, fmt: Format, memo: M
     Raises:
         ValueError: nothing is known of the function.
     """
+    if argument.value.ndim == 0:
+        # NumPy turns results without a dimension into scalars, which cannot be written to.
+        found = elementwise(name, order, reshaped(argument, (1,)), fmt, memo)
+        return reshaped(found, ())
     z = argument.value
     with np.errstate(all="ignore"):
         value, error = curves.value(name, order, z, memo)
@@ -110,6 +114,8 @@ def _at_kink(
 
 def power(argument: Uncertain, exponent: Fraction, fmt: Format) -> Uncertain:
     """A rational power that is no small product: reciprocals, roots, high powers."""
+    if argument.value.ndim == 0:
+        return reshaped(power(reshaped(argument, (1,)), exponent, fmt), ())
     z, e = argument.value, float(exponent)
     whole = exponent.denominator == 1
     with np.errstate(all="ignore"):

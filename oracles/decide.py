@@ -9,7 +9,7 @@ alone: compensated sums first, then whoever answers ``refine``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -125,29 +125,33 @@ def decide(
             f"{bounded.name} has shape {bounded.value.shape}, the result {array.shape}"
         )
     asked = bounded.fmt if fmt is None else format_of(fmt)
-    judged, notes = _format_to_judge_by(array, bounded, asked)
-    exact, beyond = _as_float64(array)
+    bounded, notes = _format_to_judge_by(array, bounded, asked)
+    judged = bounded if array.ndim else _with_an_axis(bounded)
+    exact, beyond = _as_float64(array if array.ndim else array.reshape(1))
     states, lost = _compare(exact, beyond, judged)
     if lost:
         notes.append(f"tail accuracy lost in {lost} of {exact.size} entries")
-    between = np.nonzero((states == State.UNDECIDED) & _comparable(exact, judged))
-    if between and between[0].size and judged.sharper is not None:
+    between = _between(states, exact, judged)
+    if between[0].size and judged.sharper is not None:
         chosen = _first(between, SHARPEN_UP_TO // max(1, judged.summands))
         value, left, own = judged.sharper(chosen)
         states[chosen] = _again(exact[chosen], judged.radius[chosen], value, left, own)
-        between = np.nonzero((states == State.UNDECIDED) & _comparable(exact, judged))
+        between = _between(states, exact, judged)
     # Where a kink made the reference a convention, another oracle may have chosen otherwise.
-    if between and between[0].size and refine is not None and not judged.conventional:
+    if between[0].size and refine is not None and not judged.conventional:
         if question is None:
             raise ValueError("refine needs the question that it is to answer")
         chosen = _first(between, REFINE_UP_TO)
-        answer = refine(question, bounded.name, chosen)
+        answer = refine(question, bounded.name, chosen if array.ndim else ())
         if isinstance(answer, Answer):
-            value = np.asarray(answer.values[bounded.name], np.float64)
-            own = np.asarray(answer.radii[bounded.name], np.float64)
+            value = np.asarray(answer.values[bounded.name], np.float64).reshape(-1)
+            own = np.asarray(answer.radii[bounded.name], np.float64).reshape(-1)
             nothing = np.zeros_like(value)
             states[chosen] = _again(exact[chosen], judged.radius[chosen], value, nothing, own)
-    return Decision(bounded.name, states, exact, judged, tuple(notes))
+    shape = array.shape
+    return Decision(
+        bounded.name, states.reshape(shape), exact.reshape(shape), bounded, tuple(notes)
+    )
 
 
 def worst(decision: Decision) -> Worst | None:
@@ -203,6 +207,18 @@ def _format_to_judge_by(
     return bounded, notes
 
 
+def _with_an_axis(bounded: Bounded) -> Bounded:
+    """A scalar's reference as an array of one entry."""
+    sharper = bounded.sharper
+    arrays = ("value", "own", "radius", "overflow", "demanded", "hull", "tail")
+    changes: dict[str, Any] = {name: getattr(bounded, name).reshape(1) for name in arrays}
+    if bounded.peak is not None:
+        changes["peak"] = bounded.peak.reshape(1)
+    if sharper is not None:
+        changes["sharper"] = lambda entries: sharper(())
+    return replace(bounded, **changes)
+
+
 def _as_float64(array: NDArray[Any]) -> tuple[FloatArray, FloatArray | None]:
     """The array as float64, and what that lost."""
     with np.errstate(all="ignore"):
@@ -220,7 +236,7 @@ def _compare(
     """The states, and how many entries are saved by the tail's part of the radius alone."""
     states = np.zeros(exact.shape, np.int8)
     with np.errstate(all="ignore"):
-        distance = exact - judged.value
+        distance = np.asarray(exact - judged.value)
         np.abs(distance, out=distance)
         if beyond is not None:
             distance += beyond
@@ -233,15 +249,12 @@ def _compare(
             rest = np.nonzero(~right)
             states[rest] = _of_rest(exact[rest], distance[rest], judged, rest)
         lost = 0
-        if any(judged.tail.strides) or judged.tail.size == 1 or _first_entry(judged.tail):
-            without = (judged.radius + judged.own) - judged.tail
-            lost = int(
-                np.count_nonzero(
-                    (distance > without * (1.0 + _DOUBT))
-                    & (states != State.WRONG)
-                    & np.isfinite(without)
-                )
-            )
+        if any(judged.tail.strides) or _first_entry(judged.tail):
+            without = judged.radius - judged.tail
+            without += judged.own
+            saved = distance > without
+            if saved.any():
+                lost = int(np.count_nonzero(saved & (states != State.WRONG)))
     return states, lost
 
 
@@ -294,9 +307,12 @@ def _overflowed(
     return states
 
 
-def _comparable(exact: FloatArray, judged: Bounded) -> NDArray[np.bool_]:
-    """Where a sharper reference could decide."""
-    return np.isfinite(exact) & np.isfinite(judged.radius) & np.isfinite(judged.value)
+def _between(states: NDArray[np.int8], exact: FloatArray, judged: Bounded) -> Entries:
+    """The undecided entries of which a sharper reference could decide."""
+    undecided = states == State.UNDECIDED
+    if undecided.any():
+        undecided &= np.isfinite(exact) & np.isfinite(judged.radius) & np.isfinite(judged.value)
+    return np.nonzero(undecided)
 
 
 def _first(entries: Entries, number: int) -> Entries:

@@ -113,7 +113,9 @@ class _Product:
             # (P + E/c) times c: c P alone could underflow in front of a large factor.
             error, leading = errors[first], bulks[first]
             if error is not None:
-                leading = np.add(quotient := error / roundings, leading, out=quotient)
+                quotient = error / roundings
+                quotient += leading
+                leading = quotient
             result = times(self._times(bulks, first, leading), roundings * self.scale * UP)
             uncertain = uncertain[1:]
         for k in uncertain:
@@ -386,6 +388,10 @@ class Polynomial:
             largest += part.largest
             found.own = _with_underflows(found.own, part.underflows, FLOAT64)
         found.content, found.largest = content, largest
+        for name in ("own", "spread"):
+            array = getattr(found, name)
+            if array is not None and array.shape != shape:
+                setattr(found, name, np.broadcast_to(array, shape))
         return found
 
     # ------------------------------------------------------------ sums over the parts

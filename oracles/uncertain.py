@@ -58,7 +58,7 @@ class Uncertain:
     def bulk(self) -> FloatArray:
         """An upper bound of |honest value| and of |R|, entrywise; 0 where it is not finite."""
         if self.bulk_or_none is None:
-            bulk: FloatArray = np.abs(self.value)
+            bulk: FloatArray = np.asarray(np.abs(self.value))
             if self.own is not None:
                 bulk += self.own
             if self.spread is not None:
@@ -157,3 +157,17 @@ def settle(found: Uncertain) -> Uncertain:
         if found.spread is not None:
             found.spread = np.where(bad, 0.0, found.spread)
     return found
+
+
+def reshaped(found: Uncertain, shape: tuple[int, ...]) -> Uncertain:
+    """The same entries in another shape."""
+
+    def fit(array: np.ndarray | None) -> np.ndarray | None:
+        return None if array is None else np.asarray(array).reshape(shape)
+
+    result = Uncertain(np.asarray(found.value).reshape(shape))
+    for name in ("own", "spread", "unsure", "demanded", "overflow", "hull"):
+        setattr(result, name, fit(getattr(found, name)))
+    result.tail = found.tail if isinstance(found.tail, float) else fit(found.tail)
+    result.conventional = found.conventional
+    return result

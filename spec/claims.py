@@ -283,10 +283,10 @@ def _letters(
         if isinstance(node, DeltaSyntax):
             first, second = node.left.name, node.right.name
             # A letter that stands nowhere else runs along the axis of the other one.
-            for letter, partner in ((first, second), (second, first)):
-                if letter not in found:
-                    known = letters.get(letter) or found.get(partner) or letters.get(partner)
-                    found[letter] = known or letter
+            for one, other in ((first, second), (second, first)):
+                if one not in found:
+                    known = letters.get(one) or found.get(other) or letters.get(other)
+                    found[one] = known or one
             if not merging.merge(found[first], found[second]):
                 raise _AxesDiffer(
                     f"delta[{first},{second}] is of indices along {found[first]} and along "

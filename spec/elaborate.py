@@ -58,6 +58,13 @@ def elaborate(source: Source) -> Program:
         SpecError: the text cannot be read, or does not make sense; with its place.
     """
     syntax = parse_program(source)
+    for statement in syntax.statements:
+        if statement.target.name in CONSTANTS and statement.target.indices is None:
+            raise SpecError(
+                f"'{statement.target.name}' is a constant and cannot name a tensor",
+                source,
+                statement.target.span,
+            )
     axes = _Axes(source, syntax)
     lowering = Lowering(source, axes.axis_of, axes.functions)
     statements = []
@@ -492,15 +499,21 @@ class Lowering:
         if isinstance(node, NegativeSyntax):
             inner = self._rational(node.operand)
             return None if inner is None else -inner
-        if isinstance(node, BinarySyntax):
-            left, right = self._rational(node.left), self._rational(node.right)
-            if left is None or right is None or node.operator == "^":
+        # A chain of operators leans to the left: followed by a loop, however long it is.
+        chain: list[BinarySyntax] = []
+        while isinstance(node, BinarySyntax):
+            chain.append(node)
+            node = node.left
+        left = self._rational(node) if chain else None
+        for link in reversed(chain):
+            right = self._rational(link.right)
+            if left is None or right is None or link.operator == "^":
                 return None
-            if node.operator == "/" and right == 0:
+            if link.operator == "/" and right == 0:
                 return None
-            result = arithmetic(node.operator, number(left), number(right))
-            return result.value if isinstance(result, Number) else None
-        return None
+            result = arithmetic(link.operator, number(left), number(right))
+            left = result.value if isinstance(result, Number) else None
+        return left
 
     def _check(self, letter: IndexName, scope: set[str] | None) -> None:
         if scope is None or letter.name in scope:

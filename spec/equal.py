@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
+from itertools import permutations
 
 from backproof.spec.claims import Claim
+from backproof.spec.compose import on_axes
+from backproof.spec.derive import Derivation
 from backproof.spec.expand import expand
-from backproof.spec.normal import TooLargeError, as_term, cleared, denominators, normalise
+from backproof.spec.normal import (
+    Atom,
+    Poly,
+    TooLargeError,
+    as_term,
+    cleared,
+    denominators,
+    normalise,
+    with_marginals,
+    with_values,
+)
 from backproof.spec.printers.index import index_form
-from backproof.spec.terms import Entry, Term
+from backproof.spec.program import Assumption
+from backproof.spec.terms import Apply, Entry, Term, entry, tensors_in, total, walk
 from backproof.spec.witness import Witness, find_witness
 
 
@@ -48,62 +64,96 @@ def decide(claim: Claim, seconds: float = 5.0) -> Answer:
         claim: what is claimed.
         seconds: how long to look for a witness.
     """
-    if claim.trouble:
-        return _ill_shaped(claim, seconds)
-    assert claim.left is not None
-    assert claim.right is not None
-    tried: list[str] = []
-    for how, left, right in _stages(claim):
-        try:
-            answer = _compare(how, left, right)
-        except TooLargeError as error:
-            tried.append(f"{how}: {error}")
-            continue
-        except (ZeroDivisionError, ValueError) as error:
-            tried.append(f"{how}: {error}")
-            continue
-        if answer is not None:
-            return answer
-        tried.append(f"{how}: the normal forms differ")
+    if claim.left is None or claim.right is None:
+        return Answer(Kind.DIFFERENT, claim.trouble)
+    found, tried = _proved(claim)
+    if claim.merged:
+        return _at_equal_sizes(claim, found, seconds)
+    if found is not None:
+        return found
     witness = find_witness(claim, seconds)
     if witness is not None:
-        return Answer(Kind.DIFFERENT, "the two sides differ", witness=witness)
+        reason = claim.trouble or "the two sides differ"
+        return Answer(Kind.DIFFERENT, reason, witness=witness)
     return Answer(
         Kind.UNKNOWN,
         "no proof and no counterexample was found (" + "; ".join(tried) + ")",
     )
 
 
-def _stages(claim: Claim) -> list[tuple[str, Term, Term]]:
+def _at_equal_sizes(claim: Claim, found: Answer | None, seconds: float) -> Answer:
+    """The sides of such a claim have one shape only where some sizes are equal."""
+    pairs = " and ".join(f"size({a}) = size({b})" for a, b in claim.merged)
+    if found is not None:
+        assumption = "; ".join(x for x in (pairs, found.assumption) if x)
+        return Answer(
+            Kind.ASSUMES, f"{found.reason}, but only there: {claim.trouble}", assumption=assumption
+        )
+    witness = find_witness(claim, seconds)
+    reason = claim.trouble
+    if witness is None:
+        reason += f"; where {pairs}, no difference of values was found"
+    return Answer(Kind.DIFFERENT, reason, witness=witness)
+
+
+# ---------------------------------------------------------------- proofs
+
+
+def _proved(claim: Claim) -> tuple[Answer | None, list[str]]:
+    """The first proof, those without an assumption first, or what was tried."""
+    tried: list[str] = []
+    assuming: list[Answer] = []
+    for how, elementary, left, right in _stages(claim, tried):
+        try:
+            first = normalise(left, elementary=elementary)
+            second = normalise(right, elementary=elementary)
+            answer = _compare(how, first, second) or _assumed(claim, how, first - second)
+        except (TooLargeError, ZeroDivisionError, ValueError) as error:
+            tried.append(f"{how}: {error}")
+            continue
+        if answer is None:
+            tried.append(f"{how}: the normal forms differ")
+        elif answer.kind is Kind.EQUAL:
+            return answer, tried
+        else:
+            assuming.append(answer)
+    return (assuming[0] if assuming else None), tried
+
+
+def _stages(claim: Claim, tried: list[str]) -> Iterator[tuple[str, bool, Term, Term]]:
+    """The two sides, the less is replaced by what defines it the sooner."""
     assert claim.left is not None
     assert claim.right is not None
-    kept = set(claim.derivation.program.defined) | {
-        g.name for g in claim.derivation.gradients.values()
-    }
     derivation = claim.derivation
-    outer = _outermost(claim, kept)
-    return [
-        (
-            "in terms of the intermediates",
-            expand(derivation, claim.left, keep=kept - outer),
-            expand(derivation, claim.right, keep=kept - outer),
-        ),
-        (
-            "in terms of the inputs",
-            expand(derivation, claim.left),
-            expand(derivation, claim.right),
-        ),
-    ]
-
-
-def _outermost(claim: Claim, kept: set[str]) -> set[str]:
-    """A name that stands alone on one side is what the claim is about: it is replaced first."""
+    kept = set(derivation.program.defined) | {g.name for g in derivation.gradients.values()}
+    # A name that stands alone on one side is what the claim is about: it is replaced first.
     alone = {side.tensor for side in (claim.left, claim.right) if isinstance(side, Entry)}
-    return alone & kept
+    one_axis = {right: left for left, right in claim.merged}
+    for how, keep in (
+        ("in terms of the intermediates", kept - alone),
+        ("in terms of the inputs", set[str]()),
+    ):
+        try:
+            sides = [
+                on_axes(expand(derivation, side, keep=keep), one_axis)
+                for side in (claim.left, claim.right)
+            ]
+        except TooLargeError as error:
+            tried.append(f"{how}: {error}")
+            continue
+        yield how, False, sides[0], sides[1]
+        if any(
+            isinstance(node, Apply) and node.function in _ELEMENTARY
+            for side in sides
+            for node in walk(side)
+        ):
+            yield f"{how}, through exp and log", True, sides[0], sides[1]
 
 
-def _compare(how: str, left: Term, right: Term) -> Answer | None:
-    first, second = normalise(left), normalise(right)
+_ELEMENTARY = ("exp", "log", "sigmoid", "tanh", "softplus", "silu")
+
+
+def _compare(how: str, first: Poly, second: Poly) -> Answer | None:
     if first == second:
         return Answer(Kind.EQUAL, f"equal {how}", certificate=first.key)
     difference, assumed = cleared(first - second)
@@ -118,10 +168,76 @@ def _compare(how: str, left: Term, right: Term) -> Answer | None:
     return Answer(Kind.ASSUMES, f"equal {how} where {shown}", assumption=shown)
 
 
-def _ill_shaped(claim: Claim, seconds: float) -> Answer:
-    witness = find_witness(claim, seconds) if claim.left is not None else None
-    reason = claim.trouble
-    if claim.merged and witness is None and claim.left is not None:
-        pairs = " and ".join(f"{a} = {b}" for a, b in claim.merged)
-        reason += f"; where {pairs}, no difference of values was found"
-    return Answer(Kind.DIFFERENT, reason, witness=witness)
+# ---------------------------------------------------------------- assumptions
+
+
+def _assumed(claim: Claim, how: str, difference: Poly) -> Answer | None:
+    """Whether the difference is zero under what is assumed of the inputs.
+
+    That is what the program states, and else that the targets of a loss sum to one.
+    """
+    stated = claim.derivation.program.assumptions
+    assumed = [(", ".join(a.text for a in stated), _with_stated(stated, difference))]
+    assumed += _with_distributions(claim.derivation, difference)
+    for shown, changed in assumed:
+        left, below = cleared(changed)
+        if left.is_zero and set(below) <= denominators(difference):
+            return Answer(Kind.ASSUMES, f"equal {how} where {shown}", assumption=shown)
+    return None
+
+
+def _with_stated(assumptions: tuple[Assumption, ...], difference: Poly) -> Poly:
+    """The difference with what the assumptions say put in place of what they say it of."""
+    for assumption in assumptions:
+        solved = _solved(normalise(assumption.left) - normalise(assumption.right))
+        if solved is None:
+            continue
+        pattern, value = solved
+        values: dict[Atom, Poly] = {}
+        for atom in {a for m in difference.terms for a, _ in m if a.kind == pattern.kind}:
+            free = sorted(pattern.free)
+            for indices in permutations(sorted(atom.free), len(free)):
+                change = dict(zip(free, indices, strict=True))
+                one_axis = all(a.axis == b.axis for a, b in change.items())
+                if one_axis and pattern.renamed(change) == atom:
+                    values[atom] = value.renamed(change)
+        difference = with_values(difference, values)
+        if pattern.kind == "sum" and not value.free:
+            difference = with_marginals(difference, pattern, value)
+    return difference
+
+
+def _solved(zero: Poly) -> tuple[Atom, Poly] | None:
+    """An equation solved for an atom that stands alone in one of its terms."""
+    order = ("sum", "entry", "apply")
+    alone = [
+        (order.index(m[0][0].kind), m[0][0])
+        for m in zero.terms
+        if len(m) == 1 and m[0][1] == 1 and m[0][0].kind in order
+    ]
+    for _, atom in sorted(alone):
+        monomial = ((atom, Fraction(1)),)
+        coefficient = zero.terms[monomial]
+        rest = Poly({m: c for m, c in zero.terms.items() if m != monomial})
+        if rest.free <= atom.free and not any(a == atom for m in rest.terms for a, _ in m):
+            return atom, rest.scaled(-1 / coefficient)
+    return None
+
+
+def _with_distributions(derivation: Derivation, difference: Poly) -> list[tuple[str, Poly]]:
+    """The difference where targets, in which the loss is linear, sum to one along the outputs."""
+    program = derivation.program
+    found: list[tuple[str, Poly]] = []
+    for name in program.inputs if program.loss is not None else ():
+        if name in tensors_in(expand(derivation, derivation.gradients[name].value)):
+            continue
+        indices = program.tensors[name].indices
+        along = [i for i in indices if program.axes[i.axis].role == "outputs"]
+        if len(along) != 1 or len(set(indices)) < len(indices):
+            continue
+        term = total(along, entry(name, indices))
+        ((monomial, _),) = normalise(term).terms.items()
+        ((pattern, _),) = monomial
+        changed = with_marginals(difference, pattern, Poly({(): Fraction(1)}))
+        found.append((f"{index_form(term)} = 1", changed))
+    return found

@@ -250,6 +250,13 @@ class MatrixReader:
         while self.juxtaposed:
             if self.found("@", "·"):
                 self.advance()
+            elif self.token.kind is Kind.NUMBER and result.indices:
+                raise SpecError(
+                    "a number after a matrix",
+                    self.source,
+                    self.token.span,
+                    help="write a factor in front, and a product with ones as sum_n(...)",
+                )
             right = self.factor()
             span = start.through(self.tokens[self.at - 1].span)
             result = self.multiplied(result, right, span)
@@ -259,13 +266,11 @@ class MatrixReader:
         result = self.atom()
         while True:
             if self.found("ᵀ", "⊤", ".T"):
-                self.advance()
-                result = Shaped(result.term, result.column, result.row)
+                result = self.transposed(result, self.advance())
             elif self.found("^"):
                 self.advance()
                 if self.token.kind is Kind.NAME and self.token.text == "T":
-                    self.advance()
-                    result = Shaped(result.term, result.column, result.row)
+                    result = self.transposed(result, self.advance())
                     continue
                 start, exponent = self.token.span, self.rational()
                 if result.row is not None and result.column is not None and exponent != 1:
@@ -274,6 +279,17 @@ class MatrixReader:
                 result = Shaped(power(result.term, exponent), result.row, result.column)
             else:
                 return result
+
+    def transposed(self, operand: Shaped, at: Token) -> Shaped:
+        # Some write 1 for a vector of ones; read as the number it would make their line wrong.
+        if isinstance(operand.term, Number):
+            raise SpecError(
+                "the transpose of a number",
+                self.source,
+                at.span,
+                help="a sum is written sum_n(...)",
+            )
+        return Shaped(operand.term, operand.column, operand.row)
 
     def rational(self) -> Fraction:
         bracket = self.found("(") and bool(self.advance())

@@ -73,6 +73,11 @@ class _Parser:
     def token(self) -> Token:
         return self.tokens[self.at]
 
+    @property
+    def last(self) -> Span:
+        """Where the token before this one stands; the value's own span leaves out its brackets."""
+        return self.tokens[self.at - 1].span
+
     def advance(self) -> Token:
         token = self.token
         if token.kind is not Kind.END:
@@ -154,7 +159,7 @@ class _Parser:
         left = self.expression()
         self.expect("=", "in an assumption, such as 'assume sum[o](Y[n,o]) = 1'")
         right = self.expression()
-        return AssumptionSyntax(left, right, start.through(right.span))
+        return AssumptionSyntax(left, right, start.through(self.last))
 
     def statement(self) -> StatementSyntax:
         if self.token.kind is not Kind.NAME:
@@ -179,7 +184,7 @@ class _Parser:
         self.advance()
         value = self.expression()
         return StatementSyntax(
-            ReferenceSyntax(name.text, indices, span), value, span.through(value.span)
+            ReferenceSyntax(name.text, indices, span), value, span.through(self.last)
         )
 
     # -- indices
@@ -232,13 +237,21 @@ class _Parser:
         if not self.found("^"):
             return base
         self.advance()
-        negative = self.advance() if self.found("-") else None
+        negative = self.minus()
         exponent = self.atom()
         if negative is not None:
             exponent = NegativeSyntax(exponent, negative.span.through(exponent.span))
         if self.found("^"):
             raise self.unexpected("an operator other than '^'", "write (a^b)^c or a^(b*c)")
         return BinarySyntax("^", base, exponent, base.span.through(exponent.span))
+
+    def minus(self) -> Token | None:
+        """The first of the minus signs that stand here, if their number is odd; a loop likewise."""
+        first, count = self.token, 0
+        while self.found("-"):
+            self.advance()
+            count += 1
+        return first if count % 2 else None
 
     def atom(self) -> Syntax:
         token = self.token
@@ -251,8 +264,10 @@ class _Parser:
             self.expect(")", "or an operator")
             return inner
         if self.found("-"):
-            self.advance()
+            negative = self.minus()
             operand = self.power()
+            if negative is None:
+                return operand
             return NegativeSyntax(operand, token.span.through(operand.span))
         if token.kind is not Kind.NAME:
             raise self.unexpected("a tensor, a number, a function or '('")

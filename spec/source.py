@@ -62,7 +62,9 @@ class Source:
         first = place.column - 1
         length = max(1, min(span.end - span.start, len(line) - first))
         cut = max(0, first - EXCERPT_WIDTH // 2) if len(line) > EXCERPT_WIDTH else 0
-        shown = line[cut : cut + EXCERPT_WIDTH].replace("\t", " ")
+        # A control character would move the carets, or the terminal.
+        piece = line[cut : cut + EXCERPT_WIDTH]
+        shown = "".join(c if c.isprintable() else " " for c in piece)
         before, after = ("..." if cut else ""), ("..." if cut + EXCERPT_WIDTH < len(line) else "")
         length = min(length, EXCERPT_WIDTH - (first - cut)) or 1
         number = str(place.line)

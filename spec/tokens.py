@@ -49,14 +49,15 @@ _TOKEN = re.compile(
 _SAME = {"**": "^", "−": "-", "′": "'", "∘": "⊙", ".*": "⊙", ":=": "="}
 _CLOSING = {"(": ")", "[": "]"}
 MAX_DEPTH = 100
+MAX_DIGITS = 1000
 
 
 def tokenize(source: Source) -> list[Token]:
     """All tokens of a text; line ends inside brackets are dropped.
 
     Raises:
-        SpecError: a stray character, a bracket that nothing closes or opens, or nesting past
-            ``MAX_DEPTH``.
+        SpecError: a stray character, a bracket that nothing closes or opens, nesting past
+            ``MAX_DEPTH``, or a number of more than ``MAX_DIGITS`` digits.
     """
     text = source.text
     tokens: list[Token] = []
@@ -77,6 +78,8 @@ def tokenize(source: Source) -> list[Token]:
             elif written == ";":
                 raise _unclosed(source, opened[-1])
             continue
+        if kind == "number" and len(written) > MAX_DIGITS:
+            raise SpecError(f"a number of more than {MAX_DIGITS} digits", source, span)
         token = Token(
             {"number": Kind.NUMBER, "name": Kind.NAME, "sign": Kind.SIGN}[str(kind)],
             _SAME.get(written, written),

@@ -262,7 +262,7 @@ class _Search:
         """Replace numbers by 0 or 1 wherever the sides still differ."""
         for key in sorted(point):
             for value in (Fraction(0), Fraction(1)):
-                if point[key] == value:
+                if point[key] == value or time.monotonic() > self.until:
                     break
                 simpler = {**point, key: value}
                 if self.differs(sizes, simpler, stand) is not None:

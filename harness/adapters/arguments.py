@@ -171,6 +171,11 @@ def _constructor_calls(cls: type, given: Collection[str], method: str | None) ->
             fixed[p.name] = (CONSTANT, None)
         else:
             unknown.append(p.name)
+    if "b" in [role for role, _ in fixed.values()] and "W" not in [r for r, _ in fixed.values()]:
+        # A bias alone is no way to make a layer: this b is a size.
+        alone = [p for p, (role, _) in fixed.items() if role == "b"]
+        unknown = [p.name for p in parameters if p.name in unknown or p.name in alone]
+        fixed = {p: v for p, v in fixed.items() if p not in alone}
     taken = [role for role, _ in fixed.values() if role in _AXES]
     both = roles.INPUTS in taken and roles.OUTPUTS in taken
     if len(set(taken)) < len(taken) or (roles.SAMPLES in taken and not both):

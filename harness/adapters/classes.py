@@ -189,6 +189,8 @@ def _with_slots(
 ) -> Iterator[Machine]:
     data = probe_data(machine.model, sizes)
     takes_bias = machine.construct is not None and machine.construct.parameter_of("b")
+    if takes_bias and not bias:
+        return
     for shape in ("", "row", "column") if takes_bias else ("",):
         shaped = replace(machine, bias_shape=shape)
         try:

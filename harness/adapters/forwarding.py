@@ -6,6 +6,8 @@ compared with each activation; at sizes that differ and data that spread, one of
 
 from __future__ import annotations
 
+import linecache
+import re
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -325,26 +327,31 @@ class Search:
         return self._that_raises()
 
     def _that_raises(self) -> Fit | None:
-        """A layer that raises the same at the same line however it is called: that is a result.
-
-        What is raised for a shape or a type may be for lack of the right call.
-        """
+        """A layer that raises what no way of calling it could help: that is a result, too."""
         halts = [(machine, halt) for machine, _, halt in self.halts if halt.stage == "forward"]
-        ways = {(type(halt.error), raised_at(halt.error)) for _, halt in halts}
-        if self.trials or len(ways) != 1:
+        halts = [(machine, halt) for machine, halt in halts if nothing_helps(halt.error)]
+        if self.trials or not halts:
             return None
         machine, halt = halts[0]
-        if isinstance(halt.error, (ValueError, TypeError, IndexError)):
-            return None
         activation = self.wishes.activation or LINEAR
         model = self.wishes.full_model(machine.model, activation)
         where = Where(FORWARD, Place())
         machine = replace(machine, model=model, outputs={model.output: where})
-        said = f"it raises {type(halt.error).__name__} however it is called"
+        said = f"it raises {type(halt.error).__name__}: {halt.error}"
         return Fit(machine, activation, said)
 
 
-def raised_at(error: BaseException) -> tuple[str, int | None]:
-    """Where an error was raised: file and line."""
+def nothing_helps(error: BaseException) -> bool:
+    """Whether an error is a name that its own file nowhere defines.
+
+    Any other may be for lack of the right call, or of a step before it.
+    """
     frames = traceback.extract_tb(error.__traceback__)
-    return (frames[-1].filename, frames[-1].lineno) if frames else ("", None)
+    if isinstance(error, NameError):
+        return True
+    if not isinstance(error, AttributeError) or not error.name or not frames:
+        return False
+    text = "".join(linecache.getlines(frames[-1].filename))
+    set_somewhere = re.search(rf"\b{re.escape(error.name)}\b\s*(=[^=]|:|,|\()", text)
+    own = type(error.obj).__module__ not in ("builtins", "numpy")
+    return bool(text) and own and set_somewhere is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from backproof.adapters.machine import BACKWARD, FORWARD, LAYER, Halt, Machine, 
 from backproof.adapters.model import PROBES, probe_data
 from backproof.adapters.places import walk
 from backproof.adapters.source import Assignment, Definition, names_in
+from backproof.adapters.tracing import names_from_cache, prefer_used, set_elsewhere
 from backproof.loading import Loaded
 
 Line = tuple[str, int, str]
@@ -85,6 +87,13 @@ def names_of(layer: Layer, machine: Machine, upstream: str) -> dict[str, str]:
         shown = _shown_name(where, layer)
         if shown is not None:
             found[name] = shown
+    for name in ("Z", "dZ"):
+        local = _local(name, layer, machine)
+        if name not in found and local is not None:
+            found[name] = local[1].target
+    if machine.construct is None:
+        text = layer.backward_texts[0]
+        found = prefer_used(found, names_from_cache(machine, text), text)
     return found
 
 
@@ -131,12 +140,37 @@ def lines_of(layer: Layer, machine: Machine) -> dict[str, Line]:
         found |= _line(name, where, (layer.forward_text,), layer)
     for name, where in machine.gradients.items():
         found |= _line(name, where, layer.backward_texts, layer)
+    instance = _instance(machine)
+    for name, where in {**machine.outputs, **machine.gradients}.items():
+        if name not in found and where.root == LAYER and instance is not None:
+            elsewhere = set_elsewhere(where.place, instance)
+            if elsewhere is not None:
+                text, assignment = elsewhere
+                found[name] = text.line_of(assignment.statement)
+            else:
+                found |= _forgotten(name, layer)
     for name in ("Z", "dZ"):
         local = _local(name, layer, machine)
         if name not in found and local is not None:
             text, assignment = local
             found[name] = text.line_of(assignment.statement)
     return found
+
+
+def _forgotten(name: str, layer: Layer) -> dict[str, Line]:
+    """The statement that computes a gradient under a local name and does not store it."""
+    for text in layer.backward_texts:
+        for assignment in _last_first(text):
+            if text is not None and roles.gradient_role(assignment.target) == name:
+                return {name: text.line_of(assignment.statement)}
+    return {}
+
+
+def _instance(machine: Machine) -> Any:
+    try:
+        return machine.start(PROBES[0], probe_data(machine.model, PROBES[0]))
+    except Halt:
+        return None
 
 
 def _line(

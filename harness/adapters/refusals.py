@@ -16,6 +16,7 @@ _HOW = (
     "or mark a function of named arrays with @bp.subject"
 )
 _SHOWN = 8
+_SHOWN_RAISED = 3
 
 
 def innermost(error: BaseException, file: str | None) -> tuple[str | None, int | None, str]:
@@ -53,7 +54,7 @@ def not_inferred(loaded: Loaded, search: Search) -> NotInferredError:
         f"{loaded.label}: the layer could not be run"
         if told
         else f"{loaded.label}: no weights were found where a layer keeps them",
-        tuple(told)[:_SHOWN],
+        tuple(told)[:_SHOWN_RAISED],
         _HOW,
     )
 

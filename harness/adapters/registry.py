@@ -75,6 +75,6 @@ def adapt(
             return protocol.adapt(loaded, wishes)
     kind = type(loaded.object).__name__
     raise UsageError(
-        f"{loaded.label} is a {kind}, and no layer",
-        f"name {', '.join(p.name for p in PROTOCOLS)}",
+        f"{loaded.label} is an instance of {kind}",
+        f"name {', or '.join(p.name for p in PROTOCOLS)}",
     )

@@ -27,8 +27,7 @@ from backproof.errors import UsageError
 @click.option(
     "--scale",
     type=click.Choice(["sum", "mean"]),
-    default="sum",
-    help="mean: gradients of parameters are divided by the number of samples.",
+    help="mean: gradients of parameters are divided by the number of samples, on purpose.",
 )
 @click.option(
     "--accumulate",

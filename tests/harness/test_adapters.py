@@ -1,0 +1,894 @@
+"""Adapters: what is found out about a layer, and that a session gives the layer's own results.
+
+Data are small whole numbers times 2^-10, so that a sum of products of a linear layer is exact in
+float64 in whatever order it is taken: what a right linear layer gives equals a sum written out.
+"""
+
+import textwrap
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backproof.adapters import adapt, bundled_subjects
+from backproof.errors import NotInferredError, UsageError
+from backproof.loading import load
+from backproof.spec.errors import SpecError
+from backproof.spec.functions import ACTIVATIONS
+from backproof.spec.library import dense, layouts
+from backproof.subjects import Subject, SubjectError
+from tests.layer_headers import LayerCase, all_layers
+
+TESTS = Path(__file__).parents[1]
+RIGHT = all_layers(TESTS / "right_layers")
+WRONG = all_layers(TESTS / "wrong_layers")
+CASES = [*RIGHT, *WRONG]
+BY_NAME = {(case.path.parent.name, case.path.stem): case for case in CASES}
+SHOWN = ("Z", "A", "dZ", "dW", "db", "dX")
+SIZES = {None: ((4, 3, 2), (2, 3, 5)), "i=o": ((4, 3, 3), (2, 3, 3)), "n=i": ((3, 3, 2),)}
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+
+def _name(case: LayerCase) -> str:
+    return f"{case.path.parent.name.removesuffix('_layers')}-{case.path.stem}"
+
+
+def _data(layout: str, n: int, i: int, o: int, seed: int = 0) -> Arrays:
+    rng = np.random.default_rng((seed, n, i, o))
+
+    def whole(*shape: int) -> np.ndarray[Any, Any]:
+        return rng.integers(-2000, 2000, size=shape) * 2.0**-10
+
+    columns = layout == "oi,in->on"
+    return {
+        "X": whole(i, n) if columns else whole(n, i),
+        "W": whole(i, o) if layout == "ni,io->no" else whole(o, i),
+        "b": whole(o),
+        "dA": whole(o, n) if columns else whole(n, o),
+    }
+
+
+def _given(subject: Subject, data: Mapping[str, np.ndarray[Any, Any]]) -> Arrays:
+    arrays = {name: data[name].copy() for name in subject.spec.program.inputs}
+    return {**arrays, f"d{subject.upstream}": data["dA"].copy()}
+
+
+@pytest.fixture
+def adapted(tmp_path: Path) -> Callable[..., Subject]:
+    """The subject that a text with one layer is."""
+
+    def adapt_text(text: str, name: str = "Dense", **settings: Any) -> Subject:
+        path = tmp_path / "layers.py"
+        path.write_text("import numpy as np\n" + textwrap.dedent(text), encoding="utf-8")
+        return adapt(load(f"{path}:{name}"), **settings)
+
+    return adapt_text
+
+
+Adapted = Callable[..., Subject]
+
+
+# ---------------------------------------------------------------- the hand-written layers
+
+
+@pytest.mark.parametrize("case", CASES, ids=_name)
+def test_layout_and_activation_are_found_out(case: LayerCase) -> None:
+    subject = adapt(load(case.address), scale=case.scale)
+
+    assert subject.spec.layout == case.layout
+    assert (subject.spec.activation or "linear") == case.activation
+    assert ("b" in subject.spec.program.inputs) == case.bias
+    assert subject.spec.scale == (subject.spec.scale if _is_marked(case) else case.scale)
+    assert subject.upstream == ("A" if _is_marked(case) or case.activation != "linear" else "Z")
+
+
+def _is_marked(case: LayerCase) -> bool:
+    return case.path.stem.startswith("subject_")
+
+
+@pytest.mark.parametrize("case", CASES, ids=_name)
+def test_a_session_gives_what_the_layer_itself_gives(case: LayerCase) -> None:
+    loaded = load(case.address)
+    subject = adapt(loaded, scale=case.scale)
+    session = subject.open()
+    for seed, (n, i, o) in enumerate(SIZES[case.needs]):
+        data = _data(case.layout, n, i, o, seed)
+        own = {name: array.copy() for name, array in data.items()}
+        scope: dict[str, Any] = {**vars(loaded.module), **own, "n": n, "i": i, "o": o}
+        exec(case.make, scope)
+        exec(case.how, scope)
+
+        results = session.run(_given(subject, data))
+
+        assert set(results) == set(subject.provides)
+        shown = {name for name in SHOWN if name in scope}
+        # An A that equals Z is shown once, as Z.
+        assert shown - {"A", "dZ"} <= set(results)
+        for name in shown & set(results):
+            _assert_same(results[name], scope[name], is_bias=name == "db")
+
+
+def _assert_same(got: Any, own: Any, is_bias: bool) -> None:
+    if own is None:
+        assert got is None
+        return
+    own = np.asarray(own)
+    if is_bias and own.ndim == 2 and own.size == max(own.shape) == np.size(got):
+        own = own.reshape(-1)
+    assert np.shape(got) == own.shape
+    assert np.array_equal(got, own)
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in RIGHT if c.activation in ("linear", "relu")], ids=_name
+)
+def test_right_layers_give_the_sums_written_out(case: LayerCase) -> None:
+    subject = adapt(load(case.address), scale=case.scale)
+    n, i, o = 4, 3, 2
+    data = _data(case.layout, n, i, o, seed=7)
+
+    results = subject.open().run(_given(subject, data))
+
+    columns = case.layout == "oi,in->on"
+    X = data["X"].T if columns else data["X"]
+    W = data["W"] if case.layout == "ni,io->no" else data["W"].T
+    b = data["b"] if case.bias else np.zeros(o)
+    upstream = data["dA"].T if columns else data["dA"]
+    Z = np.zeros((n, o))
+    dW, db, dX = np.zeros((i, o)), np.zeros(o), np.zeros((n, i))
+    for sample in range(n):
+        for unit in range(o):
+            Z[sample, unit] = b[unit] + sum(X[sample, k] * W[k, unit] for k in range(i))
+            kept = case.activation == "linear" or Z[sample, unit] > 0
+            dz = upstream[sample, unit] if kept else 0.0
+            db[unit] += dz
+            for k in range(i):
+                dW[k, unit] += X[sample, k] * dz
+                dX[sample, k] += W[k, unit] * dz
+    share = n if case.scale == "mean" else 1
+    expected = {
+        "Z": Z.T if columns else Z,
+        "A": np.maximum(Z, 0).T if columns else np.maximum(Z, 0),
+        "dW": (dW if case.layout == "ni,io->no" else dW.T) / share,
+        "db": db / share,
+        "dX": dX.T if columns else dX,
+    }
+    judged = set(results) & set(expected)
+    assert {"dW", "dX"} <= judged
+    for name in judged:
+        assert np.shape(results[name]) == expected[name].shape, name
+        rounded = expected[name].astype(case.dtype_policy or "float64")
+        # The data fit 12 bits, so that a sum of three products fits the 24 of a float32 or not:
+        # then it is the rounded sum that a layer of that format may be one unit from.
+        if case.dtype_policy is None:
+            assert np.array_equal(results[name], rounded), name
+        else:
+            assert np.array_equal(np.float32(results[name]), results[name]), name
+
+
+# The mistakes that stand in another statement than that of the quantity that they spoil.
+ELSEWHERE = {
+    *("half_precision_cache", "mask_before_bias", "old_weights_are_an_alias"),
+    *("remembers_the_first_batch", "silu_product_rule_half", "tanh_overwrites_its_input"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG, ids=_name)
+def test_the_wrong_statement_is_among_the_lines(case: LayerCase) -> None:
+    subject = adapt(load(case.address), scale=case.scale)
+    text = case.path.read_text(encoding="utf-8").splitlines()
+
+    lines = {line for _, line, _ in subject.lines.values()}
+
+    assert (set(case.lines) <= lines) == (case.path.stem not in ELSEWHERE)
+    for file, line, statement in subject.lines.values():
+        assert file == str(case.path)
+        assert statement.splitlines()[0].strip() in text[line - 1]
+
+
+@pytest.mark.parametrize("folder", ["right_layers", "wrong_layers"])
+def test_the_layer_of_the_note(folder: str) -> None:
+    case = BY_NAME[folder, "note_layer_dense"]
+
+    subject = adapt(load(case.address))
+
+    assert subject.upstream == "Z"
+    assert subject.provides == ("Z", "dW", "db", "dX")
+    assert subject.names == {
+        "X": "self.a",
+        "W": "self.w",
+        "b": "self.b",
+        "Z": "self.z",
+        "dZ": "dz",
+        "dW": "self.dw",
+        "db": "self.db",
+        "dX": "self.dz",
+    }
+    assert "W is self.w, shape (inputs, outputs)" in subject.facts
+    assert "X has shape (samples, inputs): layout ni,io->no" in subject.facts
+    assert "backward takes dZ as dz" in subject.facts
+    assert "dX is self.dz" in subject.facts
+
+
+def test_a_layer_that_runs_at_equal_sizes_alone_says_so() -> None:
+    subject = adapt(load(BY_NAME["wrong_layers", "note_layer_dense"].address))
+
+    assert any("it raises ValueError" in fact for fact in subject.facts)
+    data = _data("ni,io->no", 5, 3, 4)
+    with pytest.raises(SubjectError) as caught:
+        subject.open().run(_given(subject, data))
+    error = caught.value
+    assert (error.stage, error.line, error.text) == ("backward", 46, "self.dw = dz @ self.a.T")
+    assert set(error.partial) == {"Z"}
+    assert np.array_equal(error.partial["Z"], data["X"] @ data["W"] + data["b"])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("params_dict", {"W": "self.params['W']", "dW": "self.grads['W']"}),
+        ("column_tanh_tuple", {"b": "self.B", "dX": "dA_prev", "dZ": "dZ"}),
+        ("dict_return", {"A": "A", "dA": "dA"}),
+        ("composed_activation", {"X": "self.affine.x", "dW": "self.dW"}),
+        ("relu_by_sign", {"X": "x", "W": "w", "Z": "z", "dA": "dout", "dZ": "dz"}),
+        ("slots_layer", {"X": "self.x", "W": "self.w"}),
+    ],
+)
+def test_the_authors_names(name: str, expected: dict[str, str]) -> None:
+    names = adapt(load(BY_NAME["right_layers", name].address)).names
+
+    assert {key: names.get(key) for key in expected} == expected
+
+
+@pytest.mark.parametrize("half", ["affine_forward", "affine_backward"])
+def test_either_half_of_a_pair_will_do(half: str) -> None:
+    path = BY_NAME["right_layers", "affine_pair"].path
+
+    subject = adapt(load(f"{path}:{half}"))
+
+    assert subject.provides == ("Z", "dW", "db", "dX")
+    assert subject.label == f"affine_pair.py:{half}"
+
+
+# ---------------------------------------------------------------- sessions
+
+
+def test_a_session_keeps_one_instance_until_its_sizes_change() -> None:
+    subject = adapt(load(BY_NAME["wrong_layers", "remembers_the_first_batch"].address))
+    session = subject.open()
+    first, second = (_data("ni,io->no", 4, 3, 2, seed) for seed in (1, 2))
+    other = _data("ni,io->no", 4, 3, 5)
+
+    session.run(_given(subject, first))
+    stale = session.run(_given(subject, second))["dW"]
+    fresh = session.run(_given(subject, other))["dW"]
+
+    assert np.array_equal(stale, first["X"].T @ second["dA"])
+    assert np.array_equal(fresh, other["X"].T @ other["dA"])
+
+
+def test_a_layer_that_takes_a_step_does_not_change_what_it_was_given() -> None:
+    subject = adapt(load(BY_NAME["right_layers", "updates_in_backward"].address))
+    data = _data("ni,io->no", 4, 3, 2)
+    given = _given(subject, data)
+
+    subject.open().run(given)
+
+    assert np.array_equal(given["W"], data["W"])
+    assert np.array_equal(given["b"], data["b"])
+    assert "learning_rate is 0.5" in subject.facts
+
+
+@pytest.mark.parametrize("name", ["matmul_dense", "column_layer", "scalar_bias_start"])
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_results_have_the_format_of_what_is_given(name: str, dtype: str) -> None:
+    case = BY_NAME["right_layers", name]
+    subject = adapt(load(case.address))
+    data = {key: array.astype(dtype) for key, array in _data(case.layout, 4, 3, 2).items()}
+
+    results = subject.open().run(_given(subject, data))
+
+    assert {str(results[key].dtype) for key in ("Z", "dW", "dX")} == {dtype}
+    assert results["db"].shape == (2,)
+
+
+def test_a_bias_keeps_its_own_shape(adapted: Adapted) -> None:
+    subject = adapted(
+        """
+        class Dense:
+            def __init__(self, n_in, n_out):
+                self.w, self.b = np.ones((n_in, n_out)), np.zeros((1, n_out))
+            def forward(self, x):
+                assert self.b.shape == (1, self.w.shape[1])
+                self.x = x
+                return x @ self.w + self.b
+            def backward(self, d):
+                self.dw, self.db = self.x.T @ d, d.sum(axis=0, keepdims=True)
+                return d @ self.w.T
+        """
+    )
+    data = _data("ni,io->no", 4, 3, 2)
+
+    assert subject.open().run(_given(subject, data))["db"].shape == (2,)
+    assert "b is self.b, a row" in subject.facts
+
+
+def test_an_output_that_backward_overwrites_is_what_it_was(adapted: Adapted) -> None:
+    subject = adapted(
+        """
+        class Dense:
+            def __init__(self, n_in, n_out):
+                self.w, self.b = np.ones((n_in, n_out)), np.zeros(n_out)
+            def forward(self, x):
+                self.x = x
+                self.a = np.tanh(x @ self.w + self.b)
+                return self.a
+            def backward(self, d):
+                self.a *= -self.a
+                self.a += 1
+                dz = d * self.a
+                self.dw, self.db = self.x.T @ dz, dz.sum(axis=0)
+                return dz @ self.w.T
+        """
+    )
+    data = _data("ni,io->no", 4, 3, 2)
+
+    A = subject.open().run(_given(subject, data))["A"]
+
+    assert np.array_equal(A, np.tanh(data["X"] @ data["W"] + data["b"]))
+
+
+def test_what_was_stored_before_a_line_that_raises_is_kept(adapted: Adapted) -> None:
+    subject = adapted(
+        """
+        class Dense:
+            def __init__(self, n_in, n_out):
+                self.w, self.b = np.ones((n_in, n_out)), np.zeros(n_out)
+            def forward(self, x):
+                self.x = x
+                return x @ self.w + self.b
+            def backward(self, d):
+                self.db = d.sum(axis=0)
+                self.dw = d @ self.x.T
+                return d @ self.w.T
+        """
+    )
+    data = _data("ni,io->no", 4, 3, 2)
+
+    with pytest.raises(SubjectError) as caught:
+        subject.open().run(_given(subject, data))
+
+    assert caught.value.text == "self.dw = d @ self.x.T"
+    assert set(caught.value.partial) == {"Z", "db"}
+    assert np.array_equal(caught.value.partial["db"], data["dA"].sum(axis=0))
+
+
+# ---------------------------------------------------------------- gradients that show otherwise
+
+STEPS = """
+    class Dense:
+        def __init__(self, n_in, n_out):
+            self.__w, self.__b = np.ones((n_in, n_out)), np.zeros(n_out)
+        def forward(self, x):
+            self.x = x
+            return x @ self.__w + self.__b
+        def backward(self, d, lr):
+            out = d @ self.__w.T
+            self.__w = self.__w - lr * (self.x.T @ d)
+            self.__b -= lr * d.sum(axis=0)
+            return out
+"""
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+def test_a_gradient_that_shows_in_a_step_alone_is_exact(adapted: Adapted, dtype: str) -> None:
+    subject = adapted(STEPS)
+    rng = np.random.default_rng(3)
+    data = {
+        name: rng.integers(-3, 4, size=shape).astype(dtype)
+        for name, shape in {"X": (4, 3), "W": (3, 2), "b": (2,), "dA": (4, 2)}.items()
+    }
+
+    results = subject.open().run(_given(subject, data))
+
+    assert subject.names["W"] == "self.__w"
+    assert np.array_equal(results["dW"], data["X"].T @ data["dA"])
+    assert np.array_equal(results["db"], data["dA"].sum(axis=0))
+    assert np.array_equal(results["dX"], data["dA"] @ data["W"].T)
+    assert results["dW"].dtype == dtype
+    assert any("dW is read from the step" in fact for fact in subject.facts)
+
+
+def test_a_step_of_unknown_size_is_not_read(adapted: Adapted) -> None:
+    subject = adapted(STEPS.replace("(self, d, lr)", "(self, d, lr=0.01)"))
+
+    assert subject.provides == ("Z", "dX")
+    assert "dW is shown nowhere" in subject.facts
+
+
+def test_gradients_that_add_up_start_at_zero_each_time(adapted: Adapted) -> None:
+    subject = adapted(
+        """
+        class Dense:
+            def __init__(self, n_in, n_out):
+                self.w, self.b = np.ones((n_in, n_out)), np.zeros(n_out)
+                self.grad_w, self.grad_b = np.zeros((n_in, n_out)), np.zeros(n_out)
+            def forward(self, x):
+                self.x = x
+                return x @ self.w + self.b
+            def backward(self, d):
+                self.grad_w += self.x.T @ d
+                self.grad_b += d.sum(axis=0)
+                return d @ self.w.T
+        """
+    )
+    session = subject.open()
+    for seed in (1, 2):
+        data = _data("ni,io->no", 4, 3, 2, seed)
+        results = session.run(_given(subject, data))
+
+        assert np.array_equal(results["dW"], data["X"].T @ data["dA"])
+        assert np.array_equal(results["db"], data["dA"].sum(axis=0))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_bias_may_be_a_part_of_the_weights(adapted: Adapted, first: bool) -> None:
+    columns = "ones, x" if first else "x, ones"
+    rest = "1:" if first else ":-1"
+    subject = adapted(
+        f"""
+        class Dense:
+            def __init__(self, n_in, n_out):
+                self.W = np.ones((n_in + 1, n_out))
+            def forward(self, x):
+                ones = np.ones((len(x), 1))
+                self.x = np.hstack([{columns}])
+                return self.x @ self.W
+            def backward(self, d):
+                self.dW = self.x.T @ d
+                return d @ self.W[{rest}].T
+        """
+    )
+    data = _data("ni,io->no", 4, 3, 2)
+
+    results = subject.open().run(_given(subject, data))
+
+    assert subject.names["W"] == f"self.W[{rest}]"
+    assert np.array_equal(results["Z"], data["X"] @ data["W"] + data["b"])
+    assert np.array_equal(results["dW"], data["X"].T @ data["dA"])
+    assert np.array_equal(results["db"], data["dA"].sum(axis=0))
+
+
+def test_a_dz_stored_under_another_name_is_found_by_its_value(adapted: Adapted) -> None:
+    subject = adapted(
+        """
+        class Dense:
+            def __init__(self, n_in, n_out):
+                self.w, self.b = np.ones((n_in, n_out)), np.zeros(n_out)
+            def forward(self, x):
+                self.x, self.y = x, np.tanh(x @ self.w + self.b)
+                return self.y
+            def backward(self, d):
+                self.local = d * (1 - self.y**2)
+                self.dw, self.db = self.x.T @ self.local, self.local.sum(axis=0)
+                return self.local @ self.w.T
+        """
+    )
+
+    assert subject.names["dZ"] == "self.local"
+    assert subject.lines["dZ"][2] == "self.local = d * (1 - self.y**2)"
+
+
+# ---------------------------------------------------------------- dA or dZ
+
+TAKES = """
+    class Dense:
+        def __init__(self, n_in, n_out):
+            self.w, self.b = np.ones((n_in, n_out)), np.zeros(n_out)
+        def forward(self, x):
+            self.x, self.a = x, 1 / (1 + np.exp(-(x @ self.w + self.b)))
+            return self.a
+        def backward(self, UPSTREAM):
+            self.dw, self.db = self.x.T @ UPSTREAM, UPSTREAM.sum(axis=0)
+            return UPSTREAM @ self.w.T
+"""
+
+
+@pytest.mark.parametrize(
+    ("argument", "upstream"),
+    [("dz", "Z"), ("dZ", "Z"), ("delta", "Z"), ("grad", "A"), ("da", "A"), ("error", "A")],
+)
+def test_without_the_derivative_the_name_says_what_is_given(
+    adapted: Adapted, argument: str, upstream: str
+) -> None:
+    subject = adapted(TAKES.replace("UPSTREAM", argument))
+
+    assert subject.upstream == upstream
+    assert subject.names[f"d{upstream}"] == argument
+    assert subject.spec.activation == "sigmoid"
+
+
+def test_a_mapping_settles_what_is_given(adapted: Adapted) -> None:
+    text = TAKES.replace("UPSTREAM", "grad")
+
+    assert adapted(text, mapping={"dZ": "grad"}).upstream == "Z"
+    assert adapted(text, mapping={"dA": "grad"}).upstream == "A"
+
+
+# ---------------------------------------------------------------- what a user says
+
+PLAIN = """
+    class Dense:
+        def __init__(self, p, q):
+            self.first, self.second = np.ones((p, q)), np.ones((p, q))
+            self.off = np.zeros(q)
+        def forward(self, v):
+            self.v = v
+            return FORWARD
+        def backward(self, r):
+            self.one, self.two = self.v.T @ r, r.sum(axis=0)
+            return r @ self.second.T
+"""
+AFFINE = PLAIN.replace("FORWARD", "v @ self.second + self.off")
+
+
+def test_names_that_say_nothing_are_found_by_values_and_shapes(adapted: Adapted) -> None:
+    subject = adapted(AFFINE)
+
+    assert subject.names == {
+        "X": "self.v",
+        "W": "self.second",
+        "b": "self.off",
+        "dZ": "r",
+        "dW": "self.one",
+        "db": "self.two",
+    }
+
+
+def test_a_mapping_overrides_what_would_be_found(adapted: Adapted) -> None:
+    subject = adapted(AFFINE, mapping={"W": "second", "dW": "self.two", "X": "v"})
+
+    assert subject.names["dW"] == "self.two"
+    assert subject.names["W"] == "self.second"
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message", "hint"),
+    [
+        ({"W": "self.secnd"}, "'W=self.secnd' maps W", "self.second"),
+        ({"dW": "self.ones"}, "'dW=self.ones' maps dW", "self.one"),
+        ({"Z": "self.z"}, "'Z=self.z' maps Z", "known are"),
+        ({"V": "self.v"}, "no tensor named 'V'", "known are"),
+        ({"W": "1 + 1"}, "is no name", "W=self.weights"),
+    ],
+)
+def test_a_mapping_to_nothing_is_refused(
+    adapted: Adapted, mapping: dict[str, str], message: str, hint: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        adapted(AFFINE, mapping=mapping)
+
+    assert message in caught.value.message
+    assert hint in caught.value.help
+
+
+def test_an_unknown_forward_pass_is_not_guessed(adapted: Adapted) -> None:
+    text = PLAIN.replace("FORWARD", "np.sin(v @ self.second + self.off)")
+
+    with pytest.raises(NotInferredError) as caught:
+        adapted(text)
+
+    assert any("layout ni,io->no, activation tanh" in c for c in caught.value.candidates)
+    assert "--layout" in caught.value.help
+    assert "--activation" in caught.value.help
+    assert "--map W=self.weights" in caught.value.help
+    assert "@bp.subject" in caught.value.help
+    subject = adapted(text, layout="ni,io->no", activation="tanh")
+    assert subject.spec.activation == "tanh"
+    assert any("nothing reproduces the forward pass" in fact for fact in subject.facts)
+
+
+def test_an_approximation_of_an_activation_is_not_taken_for_it(adapted: Adapted) -> None:
+    z = "(v @ self.second + self.off)"
+    tanh = f"np.tanh(np.sqrt(2 / np.pi) * ({z} + 0.044715 * {z}**3))"
+    text = PLAIN.replace("FORWARD", f"0.5 * {z} * (1 + {tanh})")
+
+    with pytest.raises(NotInferredError) as caught:
+        adapted(text)
+
+    assert "activation gelu" in caught.value.candidates[0]
+
+
+@pytest.mark.parametrize(
+    ("forward", "said"),
+    [
+        ("v @ self.second - self.off", "b"),
+        ("v @ self.second", "b[o] is missing"),
+        ("2 * np.tanh(v @ self.second + self.off)", "times"),
+        ("v @ self.second.T + self.off", "W is transposed"),
+    ],
+)
+def test_a_wrong_forward_pass_is_recognised(adapted: Adapted, forward: str, said: str) -> None:
+    text = PLAIN.replace("FORWARD", forward).replace("self.off", "self.b")
+    text = text.replace("second", "w").replace("first", "memory").replace("p, q", "n_in, n_out")
+    text = text.replace("(q)", "(n_out)")
+
+    subject = adapted(text)
+
+    assert subject.spec.layout == "ni,io->no"
+    assert subject.names["W"] == "self.w"
+    assert any("with a mistake" in fact and said in fact for fact in subject.facts)
+
+
+def test_a_layout_that_is_asked_for_is_used(adapted: Adapted) -> None:
+    text = """
+        class Dense:
+            def __init__(self, n):
+                self.w, self.b = np.ones((n, n)), np.zeros(n)
+            def forward(self, x):
+                self.x = x
+                return x @ self.w.T + self.b
+            def backward(self, d):
+                self.dw, self.db = d.T @ self.x, d.sum(axis=0)
+                return d @ self.w
+    """
+
+    assert adapted(text).spec.layout == "ni,oi->no"
+    asked = adapted(text, layout="ni,oi->no", scale="mean")
+    assert (asked.spec.layout, asked.spec.scale) == ("ni,oi->no", "mean")
+
+
+def test_a_spec_that_is_given_is_the_spec(adapted: Adapted) -> None:
+    spec = dense(layout="ni,io->no", activation="tanh")
+    text = PLAIN.replace("FORWARD", "np.tanh(v @ self.second + self.off)")
+
+    subject = adapted(text, spec=spec)
+
+    assert subject.spec is spec
+    assert subject.provides == ("A", "dW", "db", "dX")
+
+
+def test_settings_that_do_not_exist_are_refused(adapted: Adapted) -> None:
+    for settings in ({"activation": "tan"}, {"layout": "ni,oo->no"}, {"scale": "max"}):
+        with pytest.raises(SpecError):
+            adapted(AFFINE, **settings)
+
+
+# ---------------------------------------------------------------- how layers are called
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    ["n_in, n_out", "input_size, hidden_size", "*, fan_in, fan_out", "a, b", "in_dim=3, units=4"],
+)
+def test_constructors(adapted: Adapted, parameters: str) -> None:
+    first, second = (p.split("=")[0] for p in parameters.removeprefix("*, ").split(", "))
+    subject = adapted(
+        f"""
+        class Dense:
+            def __init__(self, {parameters}, seed=None, bias=True):
+                self.w, self.b = np.ones(({first}, {second})), np.zeros({second})
+            def forward(self, x):
+                self.x = x
+                return x @ self.w + self.b
+            def backward(self, d):
+                self.dw, self.db = self.x.T @ d, d.sum(axis=0)
+                return d @ self.w.T
+        """
+    )
+
+    assert subject.spec.layout == "ni,io->no"
+    assert f"constructed as Dense({first}=inputs, {second}=outputs)" in subject.facts
+
+
+def test_a_required_activation_is_offered_by_name(adapted: Adapted) -> None:
+    subject = adapted(
+        """
+        KNOWN = {"tanh": np.tanh, "linear": lambda z: z}
+        class Dense:
+            def __init__(self, shape, activation):
+                self.w, self.b = np.ones(shape), np.zeros(shape[1])
+                self.g = KNOWN[activation]
+            def forward(self, x):
+                self.x, self.a = x, self.g(x @ self.w + self.b)
+                return self.a
+            def backward(self, da):
+                dz = da * (1 - self.a**2)
+                self.dw, self.db = self.x.T @ dz, dz.sum(axis=0)
+                return dz @ self.w.T
+        """
+    )
+
+    assert subject.spec.activation == "tanh"
+    assert "the activation that it is given is tanh" in subject.facts
+    assert "constructed as Dense(shape=(inputs, outputs), activation=activation)" in subject.facts
+
+
+def test_a_pair_that_insists_on_a_row(adapted: Adapted) -> None:
+    subject = adapted(
+        """
+        def dense_forward(x, w, b):
+            return x @ w + b, (x, w, b)
+        def dense_backward(grad, cache):
+            x, w, b = cache
+            db = grad.sum(axis=0, keepdims=True)
+            assert db.shape == b.shape
+            return grad @ w.T, x.T @ grad, db
+        """,
+        name="dense_forward",
+    )
+
+    assert subject.provides == ("Z", "dW", "db", "dX")
+    assert "b is b, a row" in subject.facts
+
+
+def test_a_pair_that_passes_everything_on(adapted: Adapted) -> None:
+    subject = adapted(
+        """
+        def step_forward(A_prev, W, b, activation="relu"):
+            Z = W @ A_prev + b
+            return np.maximum(Z, 0), Z
+        def step_backward(dA, W, b, Z, A_prev, activation="relu"):
+            dZ = dA * (Z > 0)
+            return W.T @ dZ, dZ @ A_prev.T, dZ.sum(axis=1, keepdims=True)
+        """,
+        name="step_backward",
+    )
+
+    assert subject.spec.layout == "oi,in->on"
+    assert subject.spec.activation == "relu"
+    assert subject.provides == ("Z", "A", "dW", "db", "dX")
+
+
+def test_a_class_without_the_passes_says_what_there_is(adapted: Adapted) -> None:
+    text = """
+        class Dense:
+            def forward(self, x): return x
+            def backwrd(self, d): return d
+    """
+
+    with pytest.raises(UsageError) as caught:
+        adapted(text)
+
+    assert caught.value.message == (
+        "layers.py:Dense has no backward method; its methods are backwrd, forward"
+    )
+    assert "'backwrd'" in caught.value.help
+
+
+def test_a_function_without_its_half_says_what_was_looked_for(adapted: Adapted) -> None:
+    with pytest.raises(UsageError) as caught:
+        adapted("def dense_forward(x, w, b): return x @ w + b\n", name="dense_forward")
+
+    assert "without its other half" in caught.value.message
+    assert "dense_backward" in caught.value.help
+
+
+def test_an_instance_is_no_subject(adapted: Adapted) -> None:
+    with pytest.raises(UsageError, match="instance of Dense"):
+        adapted(AFFINE + "\n    LAYER = Dense(2, 3)\n", name="LAYER")
+
+
+def test_a_name_that_is_nowhere_defined_is_the_layers_own_fault(adapted: Adapted) -> None:
+    subject = adapted(PLAIN.replace("FORWARD", "v @ self.second + self.missing"))
+
+    with pytest.raises(SubjectError) as caught:
+        subject.open().run(_given(subject, _data("ni,io->no", 4, 3, 2)))
+
+    assert caught.value.stage == "forward"
+    assert caught.value.text == "return v @ self.second + self.missing"
+
+
+def test_a_layer_that_needs_more_than_it_is_given_is_not_blamed(adapted: Adapted) -> None:
+    text = PLAIN.replace("FORWARD", "v @ self.second + self.off * self.network.scale")
+    text += "    network = None\n"
+
+    with pytest.raises(NotInferredError) as caught:
+        adapted(textwrap.dedent(text))
+
+    assert any("layers.py:7" in candidate for candidate in caught.value.candidates)
+
+
+# ---------------------------------------------------------------- marked functions
+
+
+def _marked(body: str, arguments: str = "X, W, b, dA") -> str:
+    return f"""
+        from backproof.spec.library import dense
+        from backproof.subjects import subject
+        @subject(spec=dense(layout="ni,io->no", activation="relu"), accumulate="float32")
+        def layer({arguments}):
+            Z = X @ W + b
+            {body}
+    """
+
+
+def test_a_marked_function(adapted: Adapted) -> None:
+    subject = adapted(_marked('return {"Z": Z, "dW": X.T @ (dA * (Z > 0))}'), name="layer")
+
+    assert (subject.upstream, subject.accumulate) == ("A", "float32")
+    assert subject.provides == ("Z", "dW")
+    assert subject.lines["Z"][2] == "Z = X @ W + b"
+
+
+def test_a_marked_function_may_take_dz(adapted: Adapted) -> None:
+    text = _marked('return {"dW": X.T @ dZ}', "X, W, b, dZ")
+
+    subject = adapted(text, name="layer")
+    data = _data("ni,io->no", 4, 3, 2)
+
+    assert subject.upstream == "Z"
+    assert np.array_equal(subject.open().run(_given(subject, data))["dW"], data["X"].T @ data["dA"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "body", "message"),
+    [
+        ("X, W, dA, b=0, extra=1", "return {}", "returns no gradient"),
+        ("X, W, dA", "b = 0; return {'dW': W}", "does not take b"),
+        ("X, W, b, dA, m", "return {'dW': W}", "also asks for m"),
+        ("X, W, b", "return {'dW': W}", "takes no upstream gradient"),
+    ],
+)
+def test_a_marked_function_that_cannot_be_called(
+    adapted: Adapted, arguments: str, body: str, message: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        adapted(_marked(body, arguments), name="layer")
+
+    assert message in caught.value.message
+
+
+def test_a_marked_function_that_raises_or_returns_no_dict(adapted: Adapted) -> None:
+    for body, said in (("raise KeyError('w')", "KeyError"), ("return [Z]", "TypeError")):
+        with pytest.raises(NotInferredError) as caught:
+            adapted(_marked(body), name="layer")
+        assert any(said in candidate for candidate in caught.value.candidates)
+
+
+# ---------------------------------------------------------------- the bundled layers
+
+
+def test_the_bundled_layers_come_in_every_layout_and_activation() -> None:
+    subjects = bundled_subjects()
+
+    pairs = {(s.spec.layout, s.spec.activation) for s in subjects if s.upstream == "A"}
+    assert pairs == {(layout, name) for layout in layouts() for name in ACTIVATIONS}
+    assert len(subjects) == 2 * len(pairs) + 1
+
+
+@pytest.mark.parametrize("layout", layouts())
+def test_the_bundled_linear_layers_give_the_products(layout: str) -> None:
+    for subject in bundled_subjects(layout, "linear"):
+        data = _data(layout, 4, 3, 2)
+
+        results = subject.open().run(_given(subject, data))
+
+        inputs, output = layout.split("->")
+        W = next(axes for axes in inputs.split(",") if "n" not in axes)
+        X = next(axes for axes in inputs.split(",") if "n" in axes)
+        upstream = data["dA"]
+        assert set(results) == set(subject.provides)
+        assert np.array_equal(results["dW"], np.einsum(f"{output},{X}->{W}", upstream, data["X"]))
+        assert np.array_equal(results["dX"], np.einsum(f"{output},{W}->{X}", upstream, data["W"]))
+        assert np.array_equal(results["db"], np.einsum(f"{output}->o", upstream))
+
+
+def test_bundled_layers_that_do_not_exist_are_refused() -> None:
+    with pytest.raises(UsageError, match="no activation 'tan'"):
+        bundled_subjects(activation="tan")
+    with pytest.raises(UsageError, match="no layout 'io->no'"):
+        bundled_subjects(layout="io->no")
+
+
+def test_the_bundled_class_is_found_out_like_any_other() -> None:
+    loaded = load("backproof.impl.dense:Dense")
+    for layout in layouts():
+        for activation in ("softmax", "gelu"):
+            subject = adapt(loaded, layout=layout, activation=activation)
+
+            assert (subject.spec.layout, subject.spec.activation) == (layout, activation)
+            assert subject.provides == ("Z", "A", "dZ", "dW", "db", "dX")

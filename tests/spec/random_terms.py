@@ -1,0 +1,251 @@
+"""Random terms, a second evaluator in plain rationals, and rewritings that keep the value.
+
+The evaluator shares no code with ``backproof.spec.pointwise``: it is what that module, and all
+algebra, is held against.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from random import Random
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from backproof.spec import terms as t
+from backproof.spec.derive import Derivation
+from backproof.spec.numbers import Balls
+from backproof.spec.pointwise import Evaluation
+from backproof.spec.program import Axis, Program, Tensor
+from backproof.spec.source import Source
+from backproof.spec.terms import Index, Term
+
+FIXED = settings(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=120,
+    suppress_health_check=list(HealthCheck),
+)
+SIZES = {"a": 2, "b": 3}
+I, J, K, L = (Index(name, "a") for name in "ijkl")
+P, Q, R = (Index(name, "b") for name in "pqr")
+FREE = (I, J, P)
+EVERY = (I, J, K, L, P, Q, R)
+# The axes of each tensor.
+TENSORS = {"s": "", "x": "a", "y": "a", "u": "b", "M": "aa", "N": "ab", "T": "aba"}
+SMOOTH = ("exp", "sigmoid", "tanh", "softplus", "erf", "silu", "gelu")
+PIECEWISE = ("relu", "abs", "step", "sign", "leaky_relu")
+
+
+class Undefined(ArithmeticError):
+    """There is no value, or no rational one."""
+
+
+# ---------------------------------------------------------------- terms
+
+
+@st.composite
+def terms(
+    draw: st.DrawFn,
+    functions: tuple[str, ...] = (),
+    powers: tuple[Fraction | int, ...] = (2,),
+    softmax: bool = False,
+    depth: int = 3,
+    free: tuple[Index, ...] = FREE,
+) -> Term:
+    """A term whose free indices are among the given ones; bound ones may hide them."""
+
+    def entry(scope: tuple[Index, ...]) -> Term:
+        fitting = {
+            name: [[i for i in scope if i.axis == axis] for axis in axes]
+            for name, axes in TENSORS.items()
+        }
+        names = sorted(name for name, places in fitting.items() if all(places))
+        name = draw(st.sampled_from(names))
+        return t.entry(name, [draw(st.sampled_from(place)) for place in fitting[name]])
+
+    def leaf(scope: tuple[Index, ...]) -> Term:
+        kind = draw(st.integers(0, 9))
+        if kind == 0:
+            return t.number(Fraction(draw(st.integers(-3, 3)), draw(st.integers(1, 2))))
+        if kind == 1:
+            return t.size(draw(st.sampled_from(sorted(SIZES))))
+        pairs = [(i, j) for i, j in itertools.combinations(scope, 2) if i.axis == j.axis]
+        if kind in (2, 3) and pairs:
+            return t.delta(*draw(st.sampled_from(pairs)))
+        return entry(scope)
+
+    def node(scope: tuple[Index, ...], level: int) -> Term:
+        if level == 0:
+            return leaf(scope)
+        kind = draw(st.integers(0, 9))
+        if kind <= 2:
+            return t.mul(*(node(scope, level - 1) for _ in range(draw(st.integers(2, 3)))))
+        if kind <= 4:
+            return t.add(*(node(scope, level - 1) for _ in range(draw(st.integers(2, 3)))))
+        if kind <= 6:
+            bound = draw(st.sampled_from(EVERY))
+            return t.Sum and _total(bound, node((*(i for i in scope if i != bound), bound), level - 1))
+        if kind == 7:
+            return t.power(node(scope, level - 1), Fraction(draw(st.sampled_from(powers))))
+        if kind == 8 and functions:
+            argument = node(scope, level - 1)
+            return t.apply(draw(st.sampled_from(functions)), argument, draw(st.integers(0, 1)))
+        if kind == 9 and softmax:
+            if scope and draw(st.booleans()):
+                return t.softmax(draw(st.sampled_from(scope)), node(scope, level - 1))
+            bound = draw(st.sampled_from(EVERY))
+            body = node((*(i for i in scope if i != bound), bound), level - 1)
+            return t.logsumexp(bound, body)
+        return leaf(scope)
+
+    return node(free, depth)
+
+
+def _total(bound: Index, body: Term) -> Term:
+    return t.total((bound,), body)
+
+
+# ---------------------------------------------------------------- values
+
+
+def entry_value(name: str, position: tuple[int, ...]) -> Fraction:
+    """A rational for each entry, not zero, that follows no pattern the algebra could know."""
+    mixed = sum((k + 3) * ord(c) for k, c in enumerate(name)) % 101
+    for p in position:
+        mixed = (mixed * 31 + 17 * p + 7) % 101
+    return Fraction((-1) ** mixed * (1 + mixed % 5), 1 + mixed % 3)
+
+
+def polynomial(order: int, z: Fraction) -> Fraction:
+    """The derivatives of z^3 - 2 z + 1, what an abstract function is taken to be."""
+    return (z**3 - 2 * z + 1, 3 * z**2 - 2, 6 * z, Fraction(6), Fraction(0))[min(order, 4)]
+
+
+def value(term: Term, at: Mapping[Index, int], sizes: Mapping[str, int] = SIZES) -> Fraction:
+    """The value of a term without transcendental functions, where its indices are as given.
+
+    Raises:
+        Undefined: a division by zero, a kink, or an irrational value.
+    """
+    if isinstance(term, t.Number):
+        return term.value
+    if isinstance(term, t.Size):
+        return Fraction(sizes[term.axis])
+    if isinstance(term, t.Entry):
+        return entry_value(term.tensor, tuple(at[i] for i in term.indices))
+    if isinstance(term, t.Delta):
+        return Fraction(1 if at[term.left] == at[term.right] else 0)
+    if isinstance(term, t.Add):
+        return sum((value(part, at, sizes) for part in term.terms), Fraction(0))
+    if isinstance(term, t.Mul):
+        result = Fraction(1)
+        for factor in term.factors:
+            result *= value(factor, at, sizes)
+        return result
+    if isinstance(term, t.Sum):
+        return sum(
+            (value(term.body, at | point, sizes) for point in places(term.indices, sizes)),
+            Fraction(0),
+        )
+    if isinstance(term, t.Power):
+        base = value(term.base, at, sizes)
+        if term.exponent.denominator != 1 or (base == 0 and term.exponent < 0):
+            raise Undefined(term)
+        return Fraction(base**term.exponent.numerator)
+    if isinstance(term, t.Apply):
+        return _function(term.function, term.order, value(term.argument, at, sizes))
+    raise Undefined(term)
+
+
+def _function(name: str, order: int, z: Fraction) -> Fraction:
+    if name == "g":
+        return polynomial(order, z)
+    if z == 0 or name not in PIECEWISE:
+        raise Undefined(name)
+    above = z > 0
+    slopes = {"relu": (0, 1), "abs": (-1, 1), "leaky_relu": (Fraction(1, 100), 1)}
+    if name in slopes:
+        slope = Fraction(slopes[name][above])
+        return (slope * z, slope, Fraction(0))[min(order, 2)]
+    levels = {"step": (0, 1), "sign": (-1, 1)}
+    return Fraction(levels[name][above] if order == 0 else 0)
+
+
+def places(
+    indices: tuple[Index, ...], sizes: Mapping[str, int] = SIZES
+) -> Iterator[dict[Index, int]]:
+    """Every assignment of positions to indices."""
+    for point in itertools.product(*(range(sizes[i.axis]) for i in indices)):
+        yield dict(zip(indices, point, strict=True))
+
+
+def nothing_given() -> Derivation:
+    """A derivation of the tensors above and nothing else."""
+    tensors = {
+        name: Tensor(name, tuple(Index(f"{axis}{k}", axis) for k, axis in enumerate(axes)))
+        for name, axes in TENSORS.items()
+    }
+    axes = {axis: Axis(axis, (axis,)) for axis in SIZES}
+    return Derivation(Program(Source(""), axes, tensors, ()), {})
+
+
+def enclosures(sizes: Mapping[str, int] = SIZES) -> Evaluation:
+    """Values as balls of 200 bits; ``difference_is_zero`` reads them."""
+    balls = Balls()
+    return Evaluation(
+        nothing_given(), balls, sizes, lambda name, at: balls.number(entry_value(name, at))
+    )
+
+
+# ---------------------------------------------------------------- rewritings
+
+
+def rewritten(term: Term, random: Random) -> Term:
+    """A term of the same value, written differently throughout."""
+    term = t.rebuild(term, lambda child: rewritten(child, random))
+    if isinstance(term, t.Add):
+        parts = list(term.terms)
+        random.shuffle(parts)
+        if len(parts) > 2 and random.random() < 0.5:
+            first, *rest = parts
+            return t.add(t.mul(t.number(2), first), t.negative(first), *rest)
+        return t.add(*parts)
+    if isinstance(term, t.Mul):
+        factors = list(term.factors)
+        random.shuffle(factors)
+        for k, factor in enumerate(factors):
+            if isinstance(factor, t.Add) and random.random() < 0.5:
+                rest = (*factors[:k], *factors[k + 1 :])
+                return t.add(*(t.mul(part, *rest) for part in factor.terms))
+            if isinstance(factor, t.Sum) and random.random() < 0.5:
+                # The other factors move inside, the bound indices out of their way.
+                rest_ = t.mul(*factors[:k], *factors[k + 1 :])
+                moved = renamed_apart(factor, rest_, random)
+                if isinstance(moved, t.Sum):
+                    return t.total(moved.indices, t.mul(rest_, moved.body))
+        return t.mul(*factors)
+    if isinstance(term, t.Sum):
+        moved = renamed_apart(term, t.ONE, random)
+        if not isinstance(moved, t.Sum):
+            return moved
+        indices = list(moved.indices)
+        random.shuffle(indices)
+        if isinstance(moved.body, t.Add) and random.random() < 0.7:
+            return t.add(*(t.total(indices, part) for part in moved.body.terms))
+        return t.total(indices, moved.body)
+    if isinstance(term, t.Power) and term.exponent == 2 and random.random() < 0.5:
+        return t.mul(term.base, term.base)
+    return term
+
+
+def renamed_apart(term: t.Sum, other: Term, random: Random) -> Term:
+    """The sum with its bound indices under new names that the other term does not use."""
+    taken = t.indices_in(other) | t.indices_in(term)
+    change: dict[Index, Index] = {}
+    for index in term.indices:
+        change[index] = t.fresh(Index(random.choice("vwzhm"), index.axis), taken)
+        taken.add(change[index])
+    body = t.substitute(term.body, change)
+    return t.total([change[i] for i in term.indices], body)
