@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 import backproof
 from backproof.adapters.bundled import bundled_subjects
 from backproof.adapters.registry import adapt
@@ -98,7 +100,10 @@ def verify(
     if subject is not None:
         return report
     theorems = [*depth_findings(), *initialiser_findings()]
-    return _with(report, theorems)
+    notes = dict.fromkeys(f"{f.subject}: {f.message}" for f in theorems)
+    return msgspec.structs.replace(
+        report, findings=[*report.findings, *theorems], notes=[*report.notes, *notes]
+    )
 
 
 BUNDLED_EXAMPLES = 36
@@ -281,12 +286,6 @@ def _smallest(seen: Observations, quantity: str, judgements: Iterable[Judgement]
     case = smallest(checker.inputs, fails, first.case)
     found = judgement_at(case)
     return found if found is not None and found.state in BAD else first
-
-
-def _with(report: Report, findings: Sequence[Finding]) -> Report:
-    import msgspec
-
-    return msgspec.structs.replace(report, findings=[*report.findings, *findings])
 
 
 def _environment(wanted: Settings, controls: Mapping[str, Control]) -> dict[str, Any]:

@@ -45,7 +45,8 @@ class Judgement:
         bound: the bound at that entry.
         position: of that entry.
         note: what a person should know, such as what was returned in place of an array.
-        session: whether it was a fresh session, or one that had run before.
+        reused: whether the instance had run before.
+        unfinished: whether the layer raised after this result.
     """
 
     quantity: str
@@ -59,6 +60,7 @@ class Judgement:
     position: tuple[int, ...] = ()
     note: str = ""
     reused: bool = False
+    unfinished: bool = False
 
 
 def judged_derivation(subject: Subject) -> Derivation:
@@ -122,8 +124,13 @@ class Checker:
                 found.append(self._absent(name, case, done, bounded, reused))
                 continue
             judged = self.judge_one(name, case, done.results[name], bounded, reused)
-            if self._unfinished(name, done) and judged.state is not State.RIGHT:
-                judged = self._absent(name, case, done, bounded, reused)
+            if self._unfinished(name, done):
+                # A right value was finished before the layer raised; another one tells nothing.
+                judged = (
+                    replace(judged, unfinished=True)
+                    if judged.state is State.RIGHT
+                    else self._absent(name, case, done, bounded, reused)
+                )
             found.append(judged)
         return found
 

@@ -94,7 +94,11 @@ def _telling_judgements(judgements: Sequence[Judgement]) -> list[Judgement]:
     usable = [
         j
         for j in judgements
-        if j.got is not None and j.got.size and not j.reused and np.all(np.isfinite(j.got))
+        if j.got is not None
+        and j.got.size
+        and not j.reused
+        and not j.unfinished
+        and np.all(np.isfinite(j.got))
     ]
     usable.sort(key=lambda j: (j.case.format != "float64", j.case.kind not in _PLAIN))
     seen: set[tuple[object, ...]] = set()
@@ -136,6 +140,10 @@ class _Memo:
         self.known: dict[tuple[int, int], Mapping[str, Bounded] | None] = {}
         self.kept: list[object] = []
 
+    def shown_forward(self, quantity: str) -> bool:
+        """Whether a quantity is of the forward pass, which may differ from what backward uses."""
+        return self.checker.derivation.program.statement(quantity) is not None
+
     def values(self, form: WrongForm, case: Case) -> Mapping[str, Bounded] | None:
         """Everything that follows from a wrong form; None where it does not run."""
         key = (id(form), id(case))
@@ -175,7 +183,7 @@ def _explains(memo: _Memo, form: WrongForm, quantity: str, judgements: Sequence[
         if form.quantity != quantity and not all(
             _matches(other, values[other.quantity])
             for other in memo.right.get(id(j.case), ())
-            if other.got is not None and other.quantity in values
+            if other.quantity in values and not memo.shown_forward(other.quantity)
         ):
             return False
         if j.state in _WRONG:

@@ -16,7 +16,7 @@ from backproof.running import Run, same_results
 from backproof.subjects import Subject, SubjectError
 
 # A layer slower than this at one case is run at smaller sizes only (seconds).
-SLOW = 1.0
+SLOW = 0.25
 # Of the first cases, how many are run twice and on an instance that has run before.
 REPEATED = 4
 

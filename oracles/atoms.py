@@ -14,7 +14,16 @@ from backproof.oracles.elementary import ETA, VALUES, Memo, U
 from backproof.oracles.formats import Format
 from backproof.oracles.outcome import FloatArray
 from backproof.oracles.products import UP
-from backproof.oracles.uncertain import MaybeArray, Uncertain, either, reshaped, settle, total
+from backproof.oracles.uncertain import (
+    BLOCK,
+    MaybeArray,
+    Uncertain,
+    by_rows,
+    either,
+    reshaped,
+    settle,
+    total,
+)
 
 # Functions that take NaN to NaN in every honest implementation, and so do their derivatives.
 _SMOOTH = ("exp", "log", "tanh", "sigmoid", "softplus", "erf")
@@ -30,6 +39,13 @@ def elementwise(name: str, order: int, argument: Uncertain, fmt: Format, memo: M
         # NumPy turns results without a dimension into scalars, which cannot be written to.
         found = elementwise(name, order, reshaped(argument, (1,)), fmt, memo)
         return reshaped(found, ())
+    if argument.value.size > 2 * BLOCK:
+        # Recomputing what a function shares with its derivative costs less than its memory.
+        return by_rows(lambda part: _elementwise(name, order, part, fmt, {}), argument)
+    return _elementwise(name, order, argument, fmt, memo)
+
+
+def _elementwise(name: str, order: int, argument: Uncertain, fmt: Format, memo: Memo) -> Uncertain:
     z = argument.value
     with np.errstate(all="ignore"):
         value, error = curves.value(name, order, z, memo)

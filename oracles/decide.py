@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from backproof.oracles.formats import FORMATS, Format, format_of
 from backproof.oracles.outcome import Answer, FloatArray, Question, Unavailable
 from backproof.oracles.reference import Bounded
+from backproof.oracles.uncertain import row_blocks
 
 # The comparisons round: by this, relatively, a doubt goes to "undecided".
 _DOUBT = 2.0**-50
@@ -235,26 +236,30 @@ def _compare(
 ) -> tuple[NDArray[np.int8], int]:
     """The states, and how many entries are saved by the tail's part of the radius alone."""
     states = np.zeros(exact.shape, np.int8)
+    tailed = bool(any(judged.tail.strides) or _first_entry(judged.tail))
+    lost = 0
     with np.errstate(all="ignore"):
-        distance = np.asarray(exact - judged.value)
-        np.abs(distance, out=distance)
-        if beyond is not None:
-            distance += beyond
-        furthest = distance * (1.0 + _DOUBT)
-        furthest += judged.own
-        right = furthest <= judged.radius
-        if not np.isfinite(furthest.max(initial=0.0)):
-            right &= np.isfinite(furthest)
-        if not right.all():
-            rest = np.nonzero(~right)
-            states[rest] = _of_rest(exact[rest], distance[rest], judged, rest)
-        lost = 0
-        if any(judged.tail.strides) or _first_entry(judged.tail):
-            without = judged.radius - judged.tail
-            without += judged.own
-            saved = distance > without
-            if saved.any():
-                lost = int(np.count_nonzero(saved & (states != State.WRONG)))
+        for part in row_blocks(exact.shape):
+            distance = exact[part] - judged.value[part]
+            np.abs(distance, out=distance)
+            if beyond is not None:
+                distance += beyond[part]
+            radius, own = judged.radius[part], judged.own[part]
+            furthest = distance * (1.0 + _DOUBT)
+            furthest += own
+            right = furthest <= radius
+            if not np.isfinite(furthest.max(initial=0.0) + radius.max(initial=0.0)):
+                right &= np.isfinite(furthest) & np.isfinite(radius)
+            if not right.all():
+                inside = np.nonzero(~right)
+                rest = (inside[0] + part.start, *inside[1:])
+                states[rest] = _of_rest(exact[rest], distance[inside], judged, rest)
+            if tailed:
+                without = radius - judged.tail[part]
+                without += own
+                saved = distance > without
+                if saved.any():
+                    lost += int(np.count_nonzero(saved & (states[part] != State.WRONG)))
     return states, lost
 
 

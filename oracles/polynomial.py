@@ -156,6 +156,23 @@ class _Product:
         found += left * self.scale * self.terms * TRIFLE
         return found
 
+    def doubtful(self) -> MaybeMask:
+        """Which entries of the result depend on an entry that an implementation may have lost.
+
+        Those too in which NaN or an infinity meets a factor that may be 0, or of either sign: a
+        mask may select rather than multiply.
+        """
+        result = self.touched([a.doubtful for a in self.arrays])
+        for k, array in enumerate(self.arrays):
+            if array.demanded is None:
+                continue
+            for j, other in enumerate(self.arrays):
+                if j != k and not other.given:
+                    pair = [array.demanded.astype(np.float64), other.may_be_zero]
+                    operands = list(zip(pair, (self.indices[k], self.indices[j]), strict=True))
+                    result = either(result, self.upper(operands, self.out) > 0.0)
+        return result
+
     def touched(self, masks: Sequence[MaybeMask]) -> MaybeMask:
         """Which entries of the result depend on a marked entry of an operand."""
         result: MaybeMask = None
@@ -184,11 +201,13 @@ class _Product:
         if any(a.content is not None for a in self.arrays):
             return self.content
         factors = [a.top for a in self.arrays] + ([] if self.scale == 1.0 else [self.scale])
+        if len(factors) < 3:
+            return float(self.terms) if len(factors) == 2 else 0.0
         sums = [1.0] + [0.0] * len(factors)
         for factor in factors:
             for r in range(len(factors), 0, -1):
                 sums[r] += sums[r - 1] * factor
-        return self.terms * math.fsum(sums[: len(factors) - 1]) * UP if len(factors) > 1 else 0.0
+        return self.terms * math.fsum(sums[: len(factors) - 1]) * UP
 
     @property
     def largest(self) -> float:
@@ -260,7 +279,7 @@ class Polynomial:
         """The statement's array; its spread holds its own roundings and underflows."""
         forms = self._form.parts if isinstance(self._form, Total) else (self._form,)
         parts = [self._part(form) for form in forms]
-        unsure = self._union([p.touched([a.doubtful for a in p.arrays]) for p in parts], parts)
+        unsure = self._union([p.doubtful() for p in parts], parts)
         demanded = self._union([p.touched([a.demanded for a in p.arrays]) for p in parts], parts)
         simple = self._counts.flat and all(
             len(p.arrays) <= 2 and not math.isnan(p.coefficient) for p in parts
@@ -502,14 +521,13 @@ class Polynomial:
             sign = -1.0 if len(parts) > 1 and part.coefficient < 0.0 else 1.0
             summands.append(np.broadcast_to(sign * product, shape).reshape(number, part.terms))
             errors.append(np.broadcast_to(sign * error, shape).reshape(number, part.terms))
-        value, left, height = compensated(
+        value, left, own = compensated(
             np.concatenate(summands, axis=1), np.concatenate(errors, axis=1)
         )
-        value, left = value * 2.0**-shift, left * 2.0**-shift
-        second = 2.0 * height * (height + 1.0) * U * U * UP
-        own, touched = np.zeros(number), np.zeros(number, bool)
+        value, left, own = (array * 2.0**-shift for array in (value, left, own))
+        touched = np.zeros(number, bool)
         for part in parts:
-            bound, nonzero = self._gathered_bound(part, place, number, second)
+            bound, nonzero = self._gathered_bound(part, place, number)
             own = own + bound
             touched |= nonzero
         own = own + touched * (FLOAT64.eta * self._lost(parts, shift))
@@ -537,9 +555,9 @@ class Polynomial:
         return lost
 
     def _gathered_bound(
-        self, part: _Product, place: dict[Index, np.ndarray], number: int, second: float
+        self, part: _Product, place: dict[Index, np.ndarray], number: int
     ) -> tuple[FloatArray, BoolArray]:
-        """A part's bound at the entries, and where any of its products is not surely 0."""
+        """What the operands' errors come to, and where any of the products is not surely 0."""
 
         def rows(array: FloatArray, k: int) -> FloatArray:
             return _rows(array, part.indices[k], place, part.summed, number)
@@ -551,20 +569,18 @@ class Polynomial:
 
         bulks = [rows(a.bulk, k) for k, a in enumerate(part.arrays)]
         owns = [None if a.own is None else rows(a.own, k) for k, a in enumerate(part.arrays)]
-        product = bulks[0] * second
-        if owns[0] is not None:
-            # (P + E/c) times c: c P alone could underflow in front of a large factor.
-            product = owns[0] if not second else (bulks[0] + owns[0] / second)
         nonzero = bulks[0] > 0.0
+        error = owns[0]
         if len(bulks) == 2:
-            product = product * bulks[1]
             nonzero = nonzero & (bulks[1] > 0.0)
-        if owns[0] is not None and second:
-            product = product * second
-        if len(bulks) == 2 and owns[1] is not None:
-            product = product + bulks[0] * owns[1]
-        bound = whole(product).sum(axis=1) * (1.0 + part.terms * 2.0**-52)
-        return np.asarray(bound), np.asarray(whole(nonzero).any(axis=1))
+            error = total(
+                None if owns[0] is None else owns[0] * bulks[1],
+                None if owns[1] is None else owns[1] * bulks[0],
+            )
+        touched = np.asarray(whole(nonzero).any(axis=1))
+        if error is None:
+            return np.zeros(number), touched
+        return whole(error).sum(axis=1) * (1.0 + part.terms * 2.0**-52), touched
 
 
 def _shift(parts: Sequence[_Product]) -> int:

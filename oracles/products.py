@@ -187,7 +187,9 @@ def two_product(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
     return p, a_low * b_low - (((p - a_high * b_high) - a_low * b_high) - a_high * b_low)
 
 
-def compensated(summands: FloatArray, errors: FloatArray) -> tuple[FloatArray, FloatArray, int]:
+def compensated(
+    summands: FloatArray, errors: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """The sum over the last axis of ``summands + errors``, almost as if in twice the precision.
 
     Each pair of a binary tree is added without error; the errors are summed beside it (as Dot2 in
@@ -195,25 +197,27 @@ def compensated(summands: FloatArray, errors: FloatArray) -> tuple[FloatArray, F
     2005, in a tree instead of a row).
 
     Returns:
-        The sums, rounded; what that rounding left; and h, the height of the tree. With S the sum
-        of the absolute values of the summands, and each error at most u times its summand, both
-        together are within 2 h (h + 1) u^2 S of the exact sum: the errors, h of the tree and one
-        of the leaves a path, are at most (h + 1) u S in all, and 2 h additions meet each.
+        The sums, rounded; what that rounding left; and a bound of how far both together are from
+        the exact sums. Only sums of errors are rounded, twice on each of the tree's levels.
     """
     height = 0
+    sizes = np.abs(errors)
     while summands.shape[-1] > 1:
         half = summands.shape[-1] // 2
-        odd = summands[..., 2 * half :]
-        odd_errors = errors[..., 2 * half :]
-        total, error = two_sum(summands[..., :half], summands[..., half : 2 * half])
-        error = (errors[..., :half] + errors[..., half : 2 * half]) + error
-        summands = np.concatenate((total, odd), axis=-1) if odd.size else total
-        errors = np.concatenate((error, odd_errors), axis=-1) if odd.size else error
+        odd = slice(2 * half, None)
+        left, right = slice(0, half), slice(half, 2 * half)
+        total, error = two_sum(summands[..., left], summands[..., right])
+        size = (sizes[..., left] + sizes[..., right]) + np.abs(error)
+        error = (errors[..., left] + errors[..., right]) + error
+        summands = np.concatenate((total, summands[..., odd]), axis=-1)
+        errors = np.concatenate((error, errors[..., odd]), axis=-1)
+        sizes = np.concatenate((size, sizes[..., odd]), axis=-1)
         height += 1
     if summands.shape[-1] == 0:
         nothing = np.zeros(summands.shape[:-1])
-        return nothing, nothing, 0
-    return *two_sum(summands[..., 0], errors[..., 0]), height
+        return nothing, nothing, nothing
+    value, rest = two_sum(summands[..., 0], errors[..., 0])
+    return value, rest, sizes[..., 0] * (2.0 * height * 2.0**-53 * UP)
 
 
 # ---------------------------------------------------------------- bounds, rounded up

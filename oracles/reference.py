@@ -102,9 +102,9 @@ class Bounded:
     def _edge(self, towards: float) -> FloatArray:
         with np.errstate(all="ignore"):
             room = np.nextafter(self.radius + self.own, np.inf)
-            end = self.value + (room if towards > 0 else -room)
-            end = np.where((self.radius == 0.0) & (self.own == 0.0), self.value, end)
-            return np.where(np.isnan(end), towards, np.nextafter(end, towards))
+            end = np.nextafter(self.value + (room if towards > 0 else -room), towards)
+            exact = (self.radius == 0.0) & (self.own == 0.0)
+            return np.where(exact, self.value, np.where(np.isnan(end), towards, end))
 
 
 def reference(
@@ -273,7 +273,7 @@ class Evaluation:
 
 
 def _given(array: FloatArray) -> Uncertain:
-    found = Uncertain(array)
+    found = Uncertain(array, given=True)
     finite = np.isfinite(array)
     if not finite.all():
         found.demanded = ~finite

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,6 +35,7 @@ class Uncertain:
         content: an upper bound of the sum, over the summands of an expansion, of the product of
             1 + |factor|; what underflows are counted by.
         largest: an upper bound of every number that an evaluation meets on the way.
+        given: whether it is an input.
         conventional: whether a kink upstream made the value a convention somewhere.
     """
 
@@ -48,6 +50,7 @@ class Uncertain:
     peak: MaybeArray = None
     content: float | None = None
     largest: float | None = None
+    given: bool = False
     conventional: bool = False
     bulk_or_none: MaybeArray = None
     _top: float | None = field(default=None, init=False)
@@ -106,6 +109,12 @@ class Uncertain:
                     greatest = float(np.fmax.reduce(quotient, None, initial=0.0, where=counts))
                 self._ratio = greatest
         return self._ratio
+
+    @property
+    def may_be_zero(self) -> FloatArray:
+        """1 where an implementation's value may be 0 or of either sign, else 0."""
+        reach = total(self.own, self.spread)
+        return (np.abs(self.value) <= (0.0 if reach is None else reach)).astype(np.float64)
 
     @property
     def doubtful(self) -> MaybeMask:
@@ -171,3 +180,54 @@ def reshaped(found: Uncertain, shape: tuple[int, ...]) -> Uncertain:
     result.tail = found.tail if isinstance(found.tail, float) else fit(found.tail)
     result.conventional = found.conventional
     return result
+
+
+# Temporary arrays of so many entries stay in the cache, and cost no fresh memory.
+BLOCK = 2**15
+
+
+def row_blocks(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Slices of the first axis, of about BLOCK entries each."""
+    if not shape or 0 in shape:
+        return
+    step = max(1, BLOCK * shape[0] // int(np.prod(shape)))
+    for start in range(0, shape[0], step):
+        yield slice(start, min(start + step, shape[0]))
+
+
+def by_rows(function: Callable[[Uncertain], Uncertain], argument: Uncertain) -> Uncertain:
+    """An entry-by-entry function of an array, block by block.
+
+    Each block has the same fields, apart from masks, which stand for nowhere where they lack.
+    """
+    shape = argument.value.shape
+    # The bulk is made once, and its blocks are views.
+    argument.bulk_or_none = argument.bulk
+    result: Uncertain | None = None
+    for block in row_blocks(shape):
+        part = function(_rows_of(argument, block))
+        if result is None:
+            result = Uncertain(np.empty(shape))
+        for name in ("value", "own", "spread", "unsure", "demanded", "overflow", "hull", "tail"):
+            found = getattr(part, name)
+            if found is None:
+                continue
+            if isinstance(found, float):
+                result.tail = found
+                continue
+            whole = getattr(result, name)
+            if whole is None:
+                whole = np.zeros(shape, found.dtype)
+                setattr(result, name, whole)
+            whole[block] = found
+        result.conventional |= part.conventional
+    assert result is not None
+    return result
+
+
+def _rows_of(found: Uncertain, block: slice) -> Uncertain:
+    part = Uncertain(found.value[block], conventional=found.conventional)
+    for name in ("own", "spread", "unsure", "demanded", "overflow", "bulk_or_none"):
+        array = getattr(found, name)
+        setattr(part, name, None if array is None else array[block])
+    return part

@@ -313,10 +313,9 @@ class _Axes:
             return
         if name in RESERVED:
             raise SpecError(
-                f"'{name}' needs an index",
+                f"'{name}' is a word of the notation and cannot name a function",
                 self.source,
                 node.name_span,
-                help=f"write {name}[n](...) to say along which",
             )
         close = near(name, [*FUNCTIONS, *REDUCTIONS])
         if len(name) > 2 and close:

@@ -30,7 +30,7 @@ class Line:
 
 
 def lines(equation: Equation) -> list[Line]:
-    """The lines of a derivation, without those that repeat the one before.
+    """The lines of a derivation.
 
     Args:
         equation: a derived gradient; a statement of the program has one line, and no reason but
@@ -38,13 +38,7 @@ def lines(equation: Equation) -> list[Line]:
     """
     if not equation.steps:
         return [Line(equation.target, equation.value, _GIVEN)]
-    found: list[Line] = []
-    for step in equation.steps:
-        line = _line(equation, step)
-        before = next((x for x in reversed(found) if x.left is line.left), None)
-        if before is None or before.right is not line.right:
-            found.append(line)
-    return found
+    return [_line(equation, step) for step in equation.steps]
 
 
 def explain(equation: Equation) -> list[str]:

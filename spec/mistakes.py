@@ -568,6 +568,26 @@ def _uses(term: Term, index: Index) -> int:
     return sum(isinstance(n, Entry) and index in n.indices for n in walk(term))
 
 
+def _derivative_again(e: _Equation) -> Iterator[WrongForm]:
+    """The activation's derivative once more, beside a gradient that has it already."""
+    mine = {n for n in walk(e.value) if isinstance(n, Entry) and _is_gradient(e.derivation, n)}
+    for operand in sorted(mine, key=lambda n: n.tensor):
+        definition = e.derivation.definition(operand.tensor)
+        if definition is None or any(isinstance(n, Sum) for n in walk(definition[1])):
+            continue
+        target, value = definition
+        local = [f for f in _factors(value) if f.free and not _is_gradient(e.derivation, f)]
+        if not local:
+            continue
+        change = dict(zip(target.indices, operand.indices, strict=True))
+        slope = substitute(mul(*local), change)
+        words = f"{operand.tensor} has the activation's derivative already"
+        yield e.wrong(
+            Mistake("extra-factor", "derivative once more", words, 2),
+            _replaced(e.value, operand, mul(operand, slope)),
+        )
+
+
 def _earlier(e: _Equation, name: str) -> bool:
     """Whether a tensor can be had without the quantity itself."""
     pending, seen = [name], set()
@@ -603,4 +623,5 @@ REWRITES: tuple[Callable[[_Equation], Iterator[WrongForm]], ...] = (
     _signs,
     _terms,
     _operands,
+    _derivative_again,
 )

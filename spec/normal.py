@@ -283,6 +283,17 @@ def _monomial_key(monomial: Monomial) -> str:
     return "".join(f"*{a.key}" + (f"^{e}" if e != 1 else "") for a, e in monomial)
 
 
+def _joined(parts: Iterable[Poly]) -> Poly:
+    """The sum of many polynomials, each term looked at once."""
+    terms: dict[Monomial, Fraction] = {}
+    for part in parts:
+        for monomial, coefficient in part.terms.items():
+            terms[monomial] = terms.get(monomial, Fraction(0)) + coefficient
+        if len(terms) > MAX_TERMS:
+            raise TooLargeError(f"more than {MAX_TERMS} terms")
+    return Poly(terms)
+
+
 ZERO_POLY = Poly({})
 ONE_POLY = Poly({(): Fraction(1)})
 
@@ -329,7 +340,7 @@ def _renamed(monomial: Monomial, names: Mapping[Index, Index]) -> tuple[Monomial
 def _multiplied_out(poly: Poly) -> Poly:
     """With whole powers of roots and of absolute values replaced by what they are powers of."""
     shut: dict[Monomial, Fraction] = {}
-    opened = ZERO_POLY
+    opened: list[Poly] = []
     for monomial, coefficient in poly.terms.items():
         found = next(((a, e, e // a.opens) for a, e in monomial if a.opens and e >= a.opens), None)
         if found is None:
@@ -340,8 +351,8 @@ def _multiplied_out(poly: Poly) -> Poly:
         left = exponent - turns * atom.opens
         factors, extra = _reduced(dict(monomial) | {atom: left})
         inside = _raised(atom.inner, Fraction(turns * atom.opens))
-        opened = opened + Poly({factors: coefficient * extra}) * inside
-    return poly if len(shut) == len(poly.terms) else Poly(shut) + opened
+        opened.append(Poly({factors: coefficient * extra}) * inside)
+    return _joined([Poly(shut), *opened]) if opened else poly
 
 
 # ---------------------------------------------------------------- directions
@@ -375,12 +386,11 @@ def _leads_negative(poly: Poly) -> bool:
 def _summed(indices: Iterable[Index], body: Poly) -> Poly:
     """The sum of a polynomial over indices."""
     indices = tuple(indices)
-    result = ZERO_POLY
+    parts: list[Poly] = []
     for monomial, coefficient in body.terms.items():
         if any(a.kind == "delta" and a.free & set(indices) for a, _ in monomial):
             # A power that was multiplied out brought a delta to light.
-            found = _contracted(indices, monomial)
-            result = result + found.scaled(coefficient)
+            parts.append(_contracted(indices, monomial).scaled(coefficient))
             continue
         outside = {a: e for a, e in monomial if not a.free & set(indices)}
         inside = [(a, e) for a, e in monomial if a.free & set(indices)]
@@ -395,8 +405,8 @@ def _summed(indices: Iterable[Index], body: Poly) -> Poly:
         for connected in _components(list(inside_factors), frozenset(every)):
             bound = tuple(i for i in every if any(i in a.free for a, _ in connected))
             part = part * _atom(_sum_atom(bound, tuple(connected)))
-        result = result + part
-    return result
+        parts.append(part)
+    return _joined(parts)
 
 
 def _contracted(indices: tuple[Index, ...], monomial: Monomial) -> Poly:
@@ -486,6 +496,8 @@ def _raised(base: Poly, exponent: Fraction) -> Poly:
         if exponent < 0:
             raise ZeroDivisionError("a negative power of zero")
         return ZERO_POLY if exponent else ONE_POLY
+    if exponent.denominator > 1 and base.terms.keys() == {()} and base.terms[()] < 0:
+        raise ValueError("a fractional power of a negative number")
     shared = _shared_factor(base)
     whole = exponent.denominator == 1
     if len(base.terms) == 1:
@@ -526,8 +538,6 @@ def _shared_factor(poly: Poly) -> Monomial:
 def _number_power(value: Fraction, exponent: Fraction) -> Poly:
     if exponent.denominator == 1:
         return _constant(value**exponent.numerator)
-    if value < 0:
-        raise ValueError("a fractional power of a negative number")
     exponents: dict[Atom, Fraction] = {}
     for number_, sign in ((value.numerator, 1), (value.denominator, -1)):
         for prime, count in _factorised(number_).items():
@@ -697,13 +707,13 @@ def _settled(poly: Poly) -> Poly:
     """Where no sum can give the indices other names any more, their names decide what is left."""
     if not any(a.unsettled or a.kind == "delta" for m in poly.terms for a, _ in m):
         return poly
-    result = ZERO_POLY
+    parts: list[Poly] = []
     for monomial, coefficient in poly.terms.items():
         part = _constant(coefficient)
         for atom, exponent in monomial:
             part = part * _settled_power(atom, exponent)
-        result = result + part
-    return _on_diagonals(result)
+        parts.append(part)
+    return _on_diagonals(_joined(parts))
 
 
 def _settled_power(atom: Atom, exponent: Fraction) -> Poly:
@@ -730,7 +740,7 @@ def _settled_power(atom: Atom, exponent: Fraction) -> Poly:
 
 def _on_diagonals(poly: Poly) -> Poly:
     """Beside delta(i,j) every j is written as i."""
-    result = ZERO_POLY
+    parts: list[Poly] = []
     for monomial, coefficient in poly.terms.items():
         part = Poly({monomial: coefficient})
         for found, _ in monomial:
@@ -746,8 +756,8 @@ def _on_diagonals(poly: Poly) -> Poly:
                 continue
             part = _on_diagonals(moved * _atom(found))
             break
-        result = result + part
-    return result
+        parts.append(part)
+    return _joined(parts)
 
 
 class _Normaliser:
@@ -823,7 +833,7 @@ def cleared(poly: Poly) -> tuple[Poly, tuple[Poly, ...]]:
         atom = min(below, key=lambda a: a.key)
         assert atom.inner is not None
         whole = below[atom].numerator // below[atom].denominator
-        result = ZERO_POLY
+        parts: list[Poly] = []
         for monomial, coefficient in poly.terms.items():
             exponents = dict(monomial)
             left = exponents.pop(atom, Fraction(0)) - whole
@@ -832,22 +842,22 @@ def cleared(poly: Poly) -> tuple[Poly, tuple[Poly, ...]]:
             part = Poly({rest: coefficient * extra})
             if left - turns:
                 part = part * _atom(atom, left - turns)
-            result = result + part * _raised(atom.inner, Fraction(turns))
-        poly = result
+            parts.append(part * _raised(atom.inner, Fraction(turns)))
+        poly = _joined(parts)
         if not atom.inner.positive:
             assumed.append(atom.inner)
 
 
 def with_values(poly: Poly, values: Mapping[Atom, Poly]) -> Poly:
     """The polynomial with other values for atoms that stand outside of sums and functions."""
-    result = ZERO_POLY
+    parts: list[Poly] = []
     for monomial, coefficient in poly.terms.items():
         part = Poly({tuple((a, e) for a, e in monomial if a not in values): coefficient})
         for atom, exponent in monomial:
             if atom in values:
                 part = part * _raised(values[atom], exponent)
-        result = result + part
-    return result
+        parts.append(part)
+    return _joined(parts)
 
 
 def with_marginals(poly: Poly, pattern: Atom, value: Poly) -> Poly:
@@ -866,7 +876,7 @@ def with_marginals(poly: Poly, pattern: Atom, value: Poly) -> Poly:
     if more or exponent != 1 or tensor.kind != "entry" or len(pattern.indices) != 1:
         return poly
     place = tensor.indices.index(pattern.indices[0])
-    result = ZERO_POLY
+    parts: list[Poly] = []
     for outer, coefficient in poly.terms.items():
         part = _constant(coefficient)
         for atom, power_ in outer:
@@ -878,8 +888,8 @@ def with_marginals(poly: Poly, pattern: Atom, value: Poly) -> Poly:
                 indices, rest = found
                 inside = with_marginals(_summed(indices, Poly({rest: Fraction(1)})), pattern, value)
                 part = part * _raised(value * inside, power_)
-        result = result + part
-    return result
+        parts.append(part)
+    return _joined(parts)
 
 
 def _marginal(atom: Atom, tensor: str, place: int) -> tuple[tuple[Index, ...], Monomial] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import combinations, islice
 from typing import Any
 
 from backproof.adapters import roles
@@ -215,17 +215,16 @@ def _size_choices(unknown: Sequence[str], named: set[str]) -> Iterator[dict[str,
     if not unknown or not missing:
         yield rest
         return
-    first, *others = unknown
     if len(missing) == 1:
         for name in unknown:
             yield {**rest, name: (missing[0], None)}
         yield rest
         return
-    for second in others:
+    for first, second in combinations(unknown, 2):
         yield {**rest, first: (i, None), second: (o, None)}
         yield {**rest, first: (o, None), second: (i, None)}
     for role in (SIZES, SIZES_REVERSED, o):
-        yield {**rest, first: (role, None)}
+        yield {**rest, unknown[0]: (role, None)}
 
 
 # ---------------------------------------------------------------- passes

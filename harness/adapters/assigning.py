@@ -54,6 +54,7 @@ class _Assignment:
         self.machine = machine
         self.texts = texts
         self.sizes = observed.sizes
+        self.updated = observed.updated
         self.wanted = wanted(self.model)
         self.found: dict[str, Shown] = dict(known)
         # A tuple or a dict of gradients is no gradient itself.
@@ -97,6 +98,10 @@ class _Assignment:
             fitting = [role for role in self._open() if self._fits(role, shown)]
             others = [role for role in self.wanted if self._fits(role, shown)]
             certain = len(others) == 1 and not roles.is_weak(fitting[0] if fitting else "dA")
+            # What is stored beside the updated weights may be their old values or a velocity.
+            stored = shown.where.root == LAYER and fitting[:1]
+            if stored and fitting[0][1:] in self.updated:
+                continue
             if shown.changed and len(fitting) == 1 and certain:
                 self._take(fitting[0], shown)
 

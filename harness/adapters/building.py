@@ -12,7 +12,13 @@ from backproof.adapters import roles
 from backproof.adapters.assigning import wanted
 from backproof.adapters.facts import facts_of
 from backproof.adapters.forwarding import numbers, same
-from backproof.adapters.gradients import Backward, find_gradients, reference, rightness
+from backproof.adapters.gradients import (
+    Backward,
+    find_gradients,
+    is_right,
+    reference,
+    rightness,
+)
 from backproof.adapters.machine import LAYER, Machine, Where
 from backproof.adapters.model import PROBES, probe_data
 from backproof.adapters.naming import Layer, lines_of, names_of
@@ -86,7 +92,9 @@ def _upstream(layer: Layer, backward: Backward, wishes: Wishes) -> str:
         # of the argument has to say so, too. Softmax is joined with its loss as a rule.
         named = roles.gradient_role(layer.argument) == f"d{tensor}"
         says_so = named or layer.argument.startswith("delta")
-        if (says_so or layer.fit.activation == "softmax") and rightness(backward, tensor):
+        neutral = roles.gradient_role(layer.argument) is None
+        joined = neutral and layer.fit.activation == "softmax"
+        if (says_so or joined) and rightness(backward, tensor):
             return tensor
     return model.output
 
@@ -116,28 +124,39 @@ def _with_intermediates(machine: Machine, backward: Backward, upstream: str) -> 
 
 def _with_updates(machine: Machine, backward: Backward, upstream: str) -> Machine:
     """With the parameters whose gradient shows only in the step that is taken with it."""
-    if backward.observed is None:
+    observed = backward.observed
+    if observed is None:
         return machine
     hidden = tuple(
-        name for name in backward.observed.updated if f"d{name}" not in machine.gradients
+        name for name in observed.updated if _is_hidden(name, machine, backward, upstream)
     )
-    if not hidden:
-        return machine
     trial = replace(machine, updates=hidden)
-    found = _results(trial, upstream, (1,))
+    found = _results(trial, upstream, (1,)) if hidden else None
     if found is None:
         return machine
     rated = any(call.parameter_of(roles.RATE) for call in machine.backward)
-    steps = backward.observed.steps
     readable = []
     for name in hidden:
         # A backward pass that computes Z anew from the weights does not bear their being zero,
         # and a rate of the layer's own making scales the step by a number that nobody knows.
         step = numbers(found[-1].get(f"d{name}"))
-        expected = steps[name] if rated else reference(backward, upstream)[f"d{name}"]
+        expected = observed.steps[name] if rated else reference(backward, upstream)[f"d{name}"]
         if step is not None and _agrees(step, expected):
             readable.append(name)
-    return replace(machine, updates=tuple(readable))
+    gradients = {k: w for k, w in machine.gradients.items() if k[1:] not in readable}
+    return replace(machine, gradients=gradients, updates=tuple(readable))
+
+
+def _is_hidden(name: str, machine: Machine, backward: Backward, upstream: str) -> bool:
+    """Whether a parameter's gradient is shown nowhere, or what is stored is but a scaled step."""
+    where = machine.gradients.get(f"d{name}")
+    if where is None:
+        return True
+    observed, shown = backward.observed, backward.shown.get(f"d{name}")
+    if observed is None or shown is None or where.root != LAYER:
+        return False
+    right = is_right(backward, upstream, f"d{name}", shown.value)
+    return not right and is_right(backward, upstream, f"d{name}", observed.steps[name])
 
 
 def _agrees(step: Any, expected: Any) -> bool:

@@ -17,13 +17,13 @@ from backproof.adapters.arguments import (
 )
 from backproof.adapters.building import build_subject
 from backproof.adapters.forwarding import Fit, Search
-from backproof.adapters.machine import Halt, Machine
+from backproof.adapters.gradients import first_that_runs_backward
+from backproof.adapters.machine import Machine
 from backproof.adapters.mapping import mapped_machine
 from backproof.adapters.model import PROBES
 from backproof.adapters.naming import Layer
-from backproof.adapters.observing import observe
 from backproof.adapters.offers import settings_of
-from backproof.adapters.refusals import not_inferred
+from backproof.adapters.refusals import not_inferred, not_understood
 from backproof.adapters.source import Definition
 from backproof.adapters.wishes import Wishes
 from backproof.errors import UsageError
@@ -53,11 +53,8 @@ def adapt(loaded: Loaded, wishes: Wishes) -> Subject:
         raise not_inferred(loaded, search)
     call = _backward_call(backward, fit.machine, wishes)
     if call is None:
-        names = ", ".join(p.name for p in parameters_of(backward)) or "nothing"
-        raise UsageError(
-            f"{loaded.label}: what {backward.__name__} takes ({names}) is not understood",
-            "map its arguments, such as --map dZ=grad, or mark a function with @bp.subject",
-        )
+        names = [p.name for p in parameters_of(backward)]
+        raise not_understood(loaded.label, backward.__name__, names)
     parameters = [p.name for p in (*parameters_of(forward), *parameters_of(backward))]
     machine = mapped_machine(fit.machine, wishes, parameters)
     layer = Layer(
@@ -124,32 +121,19 @@ def _backward_call(backward: Function, machine: Machine, wishes: Wishes) -> Call
 def _find_forward(
     loaded: Loaded, forward: Function, backward: Function, wishes: Wishes, search: Search
 ) -> Fit | None:
+    def calls(machine: Machine) -> tuple[Call, ...] | None:
+        call = _backward_call(backward, machine, wishes)
+        return None if call is None else (call,)
+
     for sizes in PROBES:
         fits = search.first_right(_machines(loaded, forward, backward, wishes), sizes)
-        fit = _that_runs_backward(fits, backward, wishes)
+        fit = first_that_runs_backward(fits, calls)
         if fit is not None:
             return fit
         if sizes.are_distinct and search.trials:
             # It runs: what it computes is wrong at these sizes and not for lack of others.
             break
     return search.best_of_the_rest()
-
-
-def _that_runs_backward(fits: Iterator[Fit], backward: Function, wishes: Wishes) -> Fit | None:
-    """The first fit whose backward pass runs: a bias as a row may do where a vector does not."""
-    first: Fit | None = None
-    for fit in fits:
-        first = first or fit
-        call = _backward_call(backward, fit.machine, wishes)
-        if call is None:
-            return fit
-        for sizes in PROBES:
-            try:
-                observe(replace(fit.machine, backward=(call,)), sizes, (None,))
-            except Halt:
-                continue
-            return fit
-    return first
 
 
 def _machines(

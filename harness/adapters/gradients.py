@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
 
+from backproof.adapters.arguments import Call
 from backproof.adapters.assigning import assign, readiness, wanted
-from backproof.adapters.forwarding import numbers, same
+from backproof.adapters.forwarding import Fit, numbers, same
 from backproof.adapters.machine import (
     LAYER,
     Halt,
@@ -19,6 +23,9 @@ from backproof.adapters.source import Definition
 from backproof.errors import UsageError
 from backproof.spec.derive import with_upstream
 from backproof.spec.errors import near
+
+# A layer whose backward pass runs in none of so many ways is wrong.
+_MOST_FITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +86,9 @@ def mapped(machine: Machine, observed: Observed, mapping: Mapping[str, str]) -> 
             called[shown.where.place.show("")] = shown
         elif shown.name:
             called[shown.name] = shown
+    arguments = {a.parameter for call in machine.backward for a in call.arguments}
     for name in wanted(machine.model):
-        if name in mapping:
+        if name in mapping and mapping[name] not in arguments:
             said = mapping[name]
             if said not in called:
                 names = near(said, called) or sorted(called)
@@ -90,6 +98,32 @@ def mapped(machine: Machine, observed: Observed, mapping: Mapping[str, str]) -> 
                 )
             found[name] = called[said]
     return found
+
+
+def first_that_runs_backward(
+    fits: Iterable[Fit], calls: Callable[[Machine], tuple[Call, ...] | None]
+) -> Fit | None:
+    """The first fit whose backward pass runs at some sizes; else the first one.
+
+    That the forward pass is reproduced does not show that its parameters are where the backward
+    pass reads them: a bias that is set as a vector may have to be a row.
+
+    Args:
+        fits: in their order.
+        calls: the calls of the backward pass; None where what it takes is unknown.
+    """
+    first: Fit | None = None
+    for fit in islice(fits, _MOST_FITS):
+        first = first or fit
+        backward = calls(fit.machine)
+        if backward is None:
+            break
+        machine = replace(fit.machine, backward=backward)
+        for sizes in PROBES:
+            with contextlib.suppress(Halt):
+                observe(machine, sizes, [None] * len(backward))
+                return fit
+    return first
 
 
 def reference(backward: Backward, upstream: str) -> Values:
@@ -106,17 +140,21 @@ def reference(backward: Backward, upstream: str) -> Values:
 
 def rightness(backward: Backward, upstream: str) -> int:
     """How many of the gradients are right if the pass is given the gradient of one tensor."""
+    return sum(
+        is_right(backward, upstream, name, shown.value)
+        for name, shown in backward.shown.items()
+        if name != f"d{upstream}"
+    )
+
+
+def is_right(backward: Backward, upstream: str, name: str, value: Any) -> bool:
+    """Whether a value is the gradient of what was observed, or that divided by the samples.
+
+    A layer may mean the mean over the samples; that is asked elsewhere.
+    """
     assert backward.observed is not None
-    values = reference(backward, upstream)
-    count = 0
-    for name, shown in backward.shown.items():
-        if name == f"d{upstream}":
-            continue
-        expected = values[name]
-        array = numbers(shown.value)
-        if array is not None and expected.ndim == 1 and array.size == expected.size:
-            array = array.reshape(expected.shape)
-        # A layer may divide by the number of samples; that is asked elsewhere.
-        mean = expected / backward.observed.sizes.n
-        count += same(array, expected) or same(array, mean)
-    return count
+    expected = reference(backward, upstream)[name]
+    array = numbers(value)
+    if array is not None and expected.ndim == 1 and array.size == expected.size:
+        array = array.reshape(expected.shape)
+    return same(array, expected) or same(array, expected / backward.observed.sizes.n)

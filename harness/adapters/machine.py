@@ -56,8 +56,8 @@ class Slot:
         holder = Place(self.place.steps[:-1])
         whole = holder.get(layer)
         if isinstance(whole, np.ndarray) and whole.dtype != value.dtype:
-            # A part of a larger array has that array's format.
-            holder.set(layer, whole.astype(value.dtype))
+            # A part has the format of the whole, of which every other part is set as well.
+            holder.set(layer, np.zeros(whole.shape, value.dtype))
         self.place.set(layer, value)
 
     @property

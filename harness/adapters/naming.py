@@ -14,7 +14,7 @@ from backproof.adapters.arguments import DATA, Call
 from backproof.adapters.forwarding import Fit, same
 from backproof.adapters.machine import BACKWARD, FORWARD, LAYER, Halt, Machine, Where
 from backproof.adapters.model import PROBES, probe_data
-from backproof.adapters.places import walk
+from backproof.adapters.places import Place, walk
 from backproof.adapters.source import Assignment, Definition, names_in
 from backproof.adapters.tracing import names_from_cache, prefer_used, set_elsewhere
 from backproof.loading import Loaded
@@ -87,6 +87,10 @@ def names_of(layer: Layer, machine: Machine, upstream: str) -> dict[str, str]:
         shown = _shown_name(where, layer)
         if shown is not None:
             found[name] = shown
+    for name in machine.updates:
+        under = _under_local_name(f"d{name}", layer)
+        if under is not None:
+            found[f"d{name}"] = under[1].target
     for name in ("Z", "dZ"):
         local = _local(name, layer, machine)
         if name not in found and local is not None:
@@ -149,6 +153,8 @@ def lines_of(layer: Layer, machine: Machine) -> dict[str, Line]:
                 found[name] = text.line_of(assignment.statement)
             else:
                 found |= _forgotten(name, layer)
+    for name in machine.updates:
+        found |= _step(name, layer, machine) | _forgotten(f"d{name}", layer)
     for name in ("Z", "dZ"):
         local = _local(name, layer, machine)
         if name not in found and local is not None:
@@ -159,10 +165,27 @@ def lines_of(layer: Layer, machine: Machine) -> dict[str, Line]:
 
 def _forgotten(name: str, layer: Layer) -> dict[str, Line]:
     """The statement that computes a gradient under a local name and does not store it."""
+    found = _under_local_name(name, layer)
+    return {} if found is None else {name: found[0].line_of(found[1].statement)}
+
+
+def _under_local_name(name: str, layer: Layer) -> tuple[Definition, Assignment] | None:
     for text in layer.backward_texts:
         for assignment in _last_first(text):
             if text is not None and roles.gradient_role(assignment.target) == name:
-                return {name: text.line_of(assignment.statement)}
+                return text, assignment
+    return None
+
+
+def _step(name: str, layer: Layer, machine: Machine) -> dict[str, Line]:
+    """The statement of the backward pass that takes a step with a parameter."""
+    place = machine.slots[name].place
+    places = [place, Place(place.steps[:-1])] if machine.slots[name].is_part else [place]
+    for text in layer.backward_texts:
+        for shown in (p.show("self") for p in places):
+            found = None if text is None else text.of_target(shown)
+            if text is not None and found is not None:
+                return {f"d{name}": text.line_of(found.statement)}
     return {}
 
 

@@ -140,7 +140,9 @@ def _is_given(
     upstream: NDArray[np.float64],
 ) -> bool:
     """Whether it is a parameter or the upstream gradient, kept as it came."""
-    if any(shown.where == Where(LAYER, slot.place) for slot in machine.slots.values()):
+    kept = [slot.place for slot in machine.slots.values()]
+    kept += [Place(slot.place.steps[:-1]) for slot in machine.slots.values() if slot.is_part]
+    if any(shown.where == Where(LAYER, place) for place in kept):
         return True
     if shown.where.root != LAYER:
         return False

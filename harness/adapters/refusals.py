@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import linecache
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 from backproof.adapters.forwarding import Search, nearest
 from backproof.adapters.machine import Halt
-from backproof.errors import NotInferredError
+from backproof.errors import NotInferredError, UsageError
 from backproof.loading import Loaded
 
 _HOW = (
@@ -16,7 +17,6 @@ _HOW = (
     "or mark a function of named arrays with @bp.subject"
 )
 _SHOWN = 8
-_SHOWN_RAISED = 3
 
 
 def innermost(error: BaseException, file: str | None) -> tuple[str | None, int | None, str]:
@@ -29,6 +29,15 @@ def innermost(error: BaseException, file: str | None) -> tuple[str | None, int |
             text = linecache.getline(frame.filename, frame.lineno).strip()
             found = (frame.filename, frame.lineno, text)
     return found
+
+
+def not_understood(label: str, name: str, parameters: Sequence[str]) -> UsageError:
+    """That a backward pass asks for something unknown."""
+    taken = ", ".join(parameters) or "nothing"
+    return UsageError(
+        f"{label}: what {name} takes ({taken}) is not understood",
+        "map its arguments, such as --map dZ=grad, or mark a function with @bp.subject",
+    )
 
 
 def not_inferred(loaded: Loaded, search: Search) -> NotInferredError:
@@ -49,12 +58,16 @@ def not_inferred(loaded: Loaded, search: Search) -> NotInferredError:
             tuple(ranked[:_SHOWN]),
             _HOW,
         )
-    told = dict.fromkeys(_told(loaded, halt) for _, _, halt in search.halts)
+    # A line that raises one kind of error for each shape it is tried with is told once.
+    told: dict[tuple[str, type, int | None], str] = {}
+    for _, _, halt in search.halts:
+        line = innermost(halt.error, loaded.file)[1]
+        told.setdefault((halt.stage, type(halt.error), line), _told(loaded, halt))
     return NotInferredError(
         f"{loaded.label}: the layer could not be run"
         if told
         else f"{loaded.label}: no weights were found where a layer keeps them",
-        tuple(told)[:_SHOWN_RAISED],
+        tuple(told.values())[:_SHOWN],
         _HOW,
     )
 

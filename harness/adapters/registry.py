@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+import io
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from backproof.adapters.classes import adapt as adapt_class
 from backproof.adapters.classes import recognises as is_class
@@ -41,6 +46,18 @@ PROTOCOLS: tuple[Protocol, ...] = (
 )
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what a layer prints and warns of while it is tried out in ways not meant for it."""
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        warnings.catch_warnings(),
+        np.errstate(all="ignore"),
+    ):
+        warnings.simplefilter("ignore")
+        yield
+
+
 def adapt(
     loaded: Loaded,
     *,
@@ -72,7 +89,8 @@ def adapt(
     check_mapping(wishes)
     for protocol in PROTOCOLS:
         if protocol.recognises(loaded):
-            return protocol.adapt(loaded, wishes)
+            with _quiet():
+                return protocol.adapt(loaded, wishes)
     kind = type(loaded.object).__name__
     raise UsageError(
         f"{loaded.label} is an instance of {kind}",

@@ -207,14 +207,19 @@ _BACKWARD = (
 
 def forward_rank(name: str) -> int | None:
     """How usual a method's name is for the forward pass, the most usual 0; None if it is none."""
-    word = plain(name)
-    return _FORWARD.index(word) if word in _FORWARD else None
+    return _rank(name, _FORWARD, ("forward",))
 
 
 def backward_rank(name: str) -> int | None:
     """How usual a method's name is for the backward pass, the most usual 0; None if it is none."""
+    return _rank(name, _BACKWARD, ("backward", "backprop"))
+
+
+def _rank(name: str, usual: tuple[str, ...], parts: tuple[str, ...]) -> int | None:
     word = plain(name)
-    return _BACKWARD.index(word) if word in _BACKWARD else None
+    if word in usual:
+        return usual.index(word)
+    return len(usual) if any(part in word for part in parts) else None
 
 
 # Halves of a pair, as parts of a function's name.

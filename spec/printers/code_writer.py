@@ -302,9 +302,13 @@ class CodeWriter:
             return base
         if exponent == Fraction(1, 2):
             return Piece(f"{self.dialect.module}.sqrt({self.signed(base)})", ATOM)
+        return self._power(base, exponent)
+
+    def _power(self, base: Piece, exponent: Fraction) -> Piece:
         text = self.held(base, ATOM)
-        raised = "**" if text.isidentifier() else " ** "
-        return Piece(f"{text}{raised}{_exponent(exponent)}", POWER)
+        # Formatters of Python set no spaces where both operands are names or numbers.
+        operator = "**" if text.replace(".", "").isalnum() else " ** "
+        return Piece(f"{text}{operator}{_exponent(exponent)}", POWER)
 
     # ------------------------------------------------------------ scalars
 
@@ -372,8 +376,7 @@ class CodeWriter:
         if isinstance(term, Add):
             return self._plus(tree.Plus(tuple(map(tree.Value, term.terms)), ()), ())
         if isinstance(term, Power) and term.exponent > 0:
-            base = self.held(self.scalar(term.base), ATOM)
-            return Piece(f"{base}**{_exponent(term.exponent)}", POWER)
+            return self._power(self.scalar(term.base), term.exponent)
         minus, above, below = self._parts(term)
         if isinstance(term, Number) and term.value == 0:
             return Piece("0", ATOM)

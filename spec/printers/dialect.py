@@ -43,6 +43,7 @@ class Dialect:
     Attributes:
         module: how the code calls it.
         imports: the lines at the top of every program.
+        optional_imports: those at the top of a program that uses the module.
         rules: by the name of the function and the order of the derivative.
         helpers: by name, in the order in which they are printed.
         softmax: the rule of softmax, with ``{axis}``.
@@ -57,6 +58,7 @@ class Dialect:
     softmax: Rule
     logsumexp: Rule
     copies: bool
+    optional_imports: tuple[str, ...] = ()
 
     def with_dependencies(self, used: Iterable[str]) -> tuple[str, ...]:
         """The helpers and those that they call, in the order in which they are printed."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from backproof.spec import plan
+from backproof.spec.errors import SpecError
 from backproof.spec.printers.index import ATOM, POWER, PRODUCT, SUM, index_form
 from backproof.spec.terms import ONE, Index, Mul, Number, Power, Term, indices_in, mul, power
 
@@ -29,7 +30,11 @@ def einsum_equation(equation: Equation) -> str:
 
 
 def einsum_letters(indices: Iterable[Index]) -> dict[Index, str]:
-    """A letter of its own for each index: its name, where all names are single letters."""
+    """A letter of its own for each index: its name, where all names are single letters.
+
+    Raises:
+        SpecError: there are more indices than letters.
+    """
     every = tuple(dict.fromkeys(indices))
     names = [i.name for i in every]
     if len(set(names)) == len(names) and all(n in string.ascii_letters for n in names):
@@ -38,9 +43,12 @@ def einsum_letters(indices: Iterable[Index]) -> dict[Index, str]:
     # Single letters keep theirs, whichever index comes first.
     for index in sorted(every, key=lambda i: len(i.name) > 1):
         wanted = (index.name[0], *string.ascii_letters)
-        letters[index] = next(
-            x for x in wanted if x in string.ascii_letters and x not in letters.values()
-        )
+        taken = set(letters.values())
+        free = (x for x in wanted if x in string.ascii_letters and x not in taken)
+        letter = next(free, None)
+        if letter is None:
+            raise SpecError(f"an einsum has letters for {len(string.ascii_letters)} indices only")
+        letters[index] = letter
     return letters
 
 

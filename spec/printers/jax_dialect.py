@@ -18,7 +18,7 @@ def sigmoid_derivative(z):
     "erf_derivative": Helper(
         """\
 def erf_derivative(z):
-    z = jnp.minimum(jnp.abs(z), 30)  # exp(-900) is 0 in every dtype, and z**2 stays finite
+    z = jnp.minimum(jnp.abs(z), 30)  # beyond it exp(-(z**2)) is 0 in every dtype
     return jnp.exp(-(z**2)) * (2 / jnp.pi**0.5)
 """
     ),
@@ -39,7 +39,7 @@ def gelu(z):
     "gelu_derivative": Helper(
         """\
 def gelu_derivative(z):
-    near = jnp.minimum(jnp.abs(z), 40)  # exp(-800) is 0 in every dtype, and near**2 stays finite
+    near = jnp.minimum(jnp.abs(z), 40)  # beyond it the density is 0 in every dtype
     density = jnp.exp(-(near**2) / 2) / (2 * jnp.pi) ** 0.5
     return erfc(-z / 2**0.5) / 2 + z * density
 """,
@@ -88,7 +88,8 @@ _RULES = {
 
 JAX = Dialect(
     module="jnp",
-    imports=("import jax", "import jax.numpy as jnp"),
+    imports=("import jax.numpy as jnp",),
+    optional_imports=("import jax",),
     rules=_RULES,
     helpers=_HELPERS,
     softmax=Rule("jax.nn.softmax({z}, axis={axis})"),

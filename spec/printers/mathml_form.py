@@ -86,7 +86,7 @@ class MathmlWriter(DisplayWriter):
     def called(self, function: str, order: int, argument: str) -> str:
         if function == "sqrt" and not order:
             return _element("msqrt", argument)
-        name = _index(function) if function not in ("log", "exp") else _identifier(function)
+        name = _index(function)
         if order:
             name = _element("msup", name, _operator("′" * order))
         return _row(name, _operator("\u2061"), self.bracketed(argument))

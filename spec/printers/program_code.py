@@ -62,7 +62,8 @@ class _Printer:
         self.layer = spec.program
         # The arguments that stand for functions keep their names; tensors make way.
         reserved = {"forward", "backward", "float", "math", _VALUES, *dialect.helpers}
-        reserved |= {line.split()[-1] for line in dialect.imports} | {"erf", "erfc"}
+        lines = (*dialect.imports, *dialect.optional_imports)
+        reserved |= {line.split()[-1] for line in lines} | {"erf", "erfc"}
         self.own = frozenset(reserved)
         for function in self.layer.functions:
             reserved |= {derivative_argument(function, order, self.own) for order in range(4)}
@@ -78,13 +79,14 @@ class _Printer:
 
     def _assignment(self, equation: Equation, writer: CodeWriter) -> str:
         wanted = equation.target.indices
-        node = tree.arranged(self.prepared(equation.value), wanted)
+        node = tree.arranged(self.prepared(equation), wanted)
         like = self.names[equation.of] if equation.of in self.layer.inputs else ""
         return f"{self.names[equation.name]} = {writer.right_side(node, wanted, like)}"
 
     def _writer(self, equation: Equation, known: Iterable[str]) -> CodeWriter:
         """A writer that knows the shapes of what the equation uses, then of what is given."""
-        names = [t for t in self.names if t in tensors_in(self.prepared(equation.value))]
+        used = tensors_in(self.prepared(equation))
+        names = [t for t in self.names if t in used]
         scope = [(self.names[t], self._axes(t)) for t in dict.fromkeys((*names, *known))]
         return CodeWriter(self.dialect, self.names, scope, self.used, self.own)
 
@@ -93,21 +95,24 @@ class _Printer:
             return self.layer.tensors[name].axes
         return next(t.axes for t in self.layer.tensors.values() if gradient_name(t.name) == name)
 
-    def prepared(self, term: Term) -> Term:
-        """The term in functions that the library has, slopes by the names of their values."""
+    def prepared(self, equation: Equation) -> Term:
+        """The right side in functions that the library has.
+
+        In a gradient, when all statements have run, slopes go by the names of their values.
+        """
 
         def on(node: Term) -> Term:
             node = rebuild(node, on)
             if not isinstance(node, Apply) or is_abstract(node.function):
                 return node
-            slope = self._slope_of_named(node)
+            slope = self._slope_of_named(node) if equation.of else None
             if slope is not None:
                 return slope
             if (node.function, node.order) in self.dialect.rules:
                 return node
             return on(unfold(node))
 
-        return on(term)
+        return on(equation.value)
 
     def _slope_of_named(self, term: Apply) -> Term | None:
         """sigmoid'(Z) as A*(1 - A), and tanh'(Z) as 1 - A^2, where a statement gives A."""
@@ -143,9 +148,13 @@ class _Printer:
         standard = [line for line in needed if line == "import math"]
         others = [line for line in needed if line != "import math"]
         heads = ["\n".join(standard)] if standard else []
-        heads.append("\n".join((*self.dialect.imports, *others)))
         blocks = [h.code.rstrip("\n") for h in found if h.code]
-        return "\n\n".join(heads) + "\n\n\n" + "\n\n\n".join((*blocks, forward, backward)) + "\n"
+        code = "\n\n\n".join((*blocks, forward, backward))
+        optional = [
+            line for line in self.dialect.optional_imports if f"{line.split()[-1]}." in code
+        ]
+        heads.append("\n".join((*optional, *self.dialect.imports, *others)))
+        return "\n\n".join(heads) + "\n\n\n" + code + "\n"
 
     def _forward(self) -> str:
         lines: list[str] = []
@@ -172,7 +181,7 @@ class _Printer:
             writer = self._writer(equation, known)
             lines.append(self._assignment(equation, writer))
             functions |= writer.functions
-            needed |= tensors_in(self.prepared(equation.value))
+            needed |= tensors_in(self.prepared(equation))
         wanted = [t for t in self.layer.defined if t in needed]
         if wanted:
             functions = dict.fromkeys((*self.forward_functions, *functions))

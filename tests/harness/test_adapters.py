@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 
 from backproof.adapters import adapt, bundled_subjects
+from backproof.adapters.places import read_place, walk
+from backproof.adapters.roles import gradient_role, size_role
+from backproof.adapters.source import Definition
 from backproof.errors import NotInferredError, UsageError
 from backproof.loading import load
 from backproof.spec.errors import SpecError
@@ -108,15 +111,16 @@ def test_a_session_gives_what_the_layer_itself_gives(case: LayerCase) -> None:
         # An A that equals Z is shown once, as Z.
         assert shown - {"A", "dZ"} <= set(results)
         for name in shown & set(results):
-            _assert_same(results[name], scope[name], is_bias=name == "db")
+            _assert_same(results[name], scope[name], o if name == "db" else None)
 
 
-def _assert_same(got: Any, own: Any, is_bias: bool) -> None:
+def _assert_same(got: Any, own: Any, outputs: int | None) -> None:
+    """Equal to the last bit; a bias's gradient, kept as a row or a column, as a vector."""
     if own is None:
         assert got is None
         return
     own = np.asarray(own)
-    if is_bias and own.ndim == 2 and own.size == max(own.shape) == np.size(got):
+    if own.ndim == 2 and own.size == max(own.shape) == outputs:
         own = own.reshape(-1)
     assert np.shape(got) == own.shape
     assert np.array_equal(got, own)
@@ -400,6 +404,8 @@ def test_a_gradient_that_shows_in_a_step_alone_is_exact(adapted: Adapted, dtype:
     assert np.array_equal(results["dX"], data["dA"] @ data["W"].T)
     assert results["dW"].dtype == dtype
     assert any("dW is read from the step" in fact for fact in subject.facts)
+    assert subject.lines["dW"][2] == "self.__w = self.__w - lr * (self.x.T @ d)"
+    assert subject.lines["db"][2] == "self.__b -= lr * d.sum(axis=0)"
 
 
 def test_a_step_of_unknown_size_is_not_read(adapted: Adapted) -> None:
@@ -407,6 +413,37 @@ def test_a_step_of_unknown_size_is_not_read(adapted: Adapted) -> None:
 
     assert subject.provides == ("Z", "dX")
     assert "dW is shown nowhere" in subject.facts
+
+
+@pytest.mark.parametrize("kept", ["velocity", "delta_w", "before"])
+def test_what_is_kept_beside_a_step_is_not_taken_for_the_gradient(
+    adapted: Adapted, kept: str
+) -> None:
+    stored = {
+        "velocity": "self.velocity = 0.5 * self.velocity - lr * g",
+        "delta_w": "self.delta_w = lr * g",
+        "before": "self.before = self.w.copy()",
+    }[kept]
+    subject = adapted(
+        f"""
+        class Dense:
+            def __init__(self, n_in, n_out):
+                self.w, self.b = np.ones((n_in, n_out)), np.zeros(n_out)
+                self.velocity = np.zeros((n_in, n_out))
+            def forward(self, x):
+                self.x = x
+                return x @ self.w + self.b
+            def backward(self, d, lr):
+                out, g = d @ self.w.T, self.x.T @ d
+                {stored}
+                self.w, self.b = self.w - lr * g, self.b - lr * d.sum(axis=0)
+                return out
+        """
+    )
+    session = subject.open()
+    for seed in (1, 2):
+        data = _data("ni,io->no", 4, 3, 2, seed)
+        assert np.array_equal(session.run(_given(subject, data))["dW"], data["X"].T @ data["dA"])
 
 
 def test_gradients_that_add_up_start_at_zero_each_time(adapted: Adapted) -> None:
@@ -435,7 +472,13 @@ def test_gradients_that_add_up_start_at_zero_each_time(adapted: Adapted) -> None
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_a_bias_may_be_a_part_of_the_weights(adapted: Adapted, first: bool) -> None:
+@pytest.mark.parametrize("takes_step", [True, False])
+def test_a_bias_may_be_a_part_of_the_weights(
+    adapted: Adapted, first: bool, takes_step: bool
+) -> None:
+    line = "out, self.W = d @ self.W[REST].T, self.W - lr * self.x.T @ d; return out"
+    if not takes_step:
+        line = "self.dW = self.x.T @ d; return d @ self.W[REST].T"
     columns = "ones, x" if first else "x, ones"
     rest = "1:" if first else ":-1"
     subject = adapted(
@@ -447,9 +490,8 @@ def test_a_bias_may_be_a_part_of_the_weights(adapted: Adapted, first: bool) -> N
                 ones = np.ones((len(x), 1))
                 self.x = np.hstack([{columns}])
                 return self.x @ self.W
-            def backward(self, d):
-                self.dW = self.x.T @ d
-                return d @ self.W[{rest}].T
+            def backward(self, d{", lr" if takes_step else ""}):
+                {line.replace("REST", rest)}
         """
     )
     data = _data("ni,io->no", 4, 3, 2)
@@ -707,6 +749,139 @@ def test_a_required_activation_is_offered_by_name(adapted: Adapted) -> None:
     assert "constructed as Dense(shape=(inputs, outputs), activation=activation)" in subject.facts
 
 
+def test_parameters_that_are_objects_with_a_gradient(adapted: Adapted) -> None:
+    subject = adapted(
+        """
+        class Parameter:
+            def __init__(self, data):
+                self.data, self.grad = data, np.zeros_like(data)
+        class Dense:
+            def __init__(self, n_in, n_out):
+                self.W, self.b = Parameter(np.ones((n_in, n_out))), Parameter(np.zeros(n_out))
+            def forward(self, x):
+                self.x = x
+                return x @ self.W.data + self.b.data
+            def backward(self, d):
+                self.W.grad, self.b.grad = self.x.T @ d, d.sum(axis=0)
+                return d @ self.W.data.T
+        """
+    )
+    data = _data("ni,io->no", 4, 3, 2)
+
+    results = subject.open().run(_given(subject, data))
+
+    assert subject.names["b"] == "self.b.data"
+    assert subject.names["dW"] == "self.W.grad"
+    assert np.array_equal(results["dW"], data["X"].T @ data["dA"])
+    assert np.array_equal(results["db"], data["dA"].sum(axis=0))
+
+
+def test_parameters_that_the_first_forward_pass_makes(adapted: Adapted) -> None:
+    subject = adapted(
+        """
+        class Dense:
+            def __init__(self, units):
+                self.units, self.weights = units, None
+            def forward(self, inputs):
+                if self.weights is None:
+                    self.weights = np.ones((inputs.shape[1], self.units))
+                    self.bias = np.zeros((1, self.units))
+                self.inputs = inputs
+                return inputs @ self.weights + self.bias
+            def backward(self, grad):
+                return grad @ self.weights.T, (self.inputs.T @ grad, grad.sum(axis=0))
+        """
+    )
+    session = subject.open()
+    for n, i, o in ((4, 3, 2), (2, 5, 3)):
+        data = _data("ni,io->no", n, i, o)
+        results = session.run(_given(subject, data))
+
+        assert np.array_equal(results["Z"], data["X"] @ data["W"] + data["b"])
+        assert np.array_equal(results["dW"], data["X"].T @ data["dA"])
+
+
+def test_a_class_that_is_a_namespace(adapted: Adapted) -> None:
+    subject = adapted(
+        """
+        class Dense:
+            @staticmethod
+            def forward(x, w, b):
+                return x @ w + b
+            @staticmethod
+            def backward(x, w, b, d):
+                return d @ w.T, x.T @ d, d.sum(axis=0)
+        """
+    )
+    data = _data("ni,io->no", 4, 3, 2)
+
+    results = subject.open().run(_given(subject, data))
+
+    assert subject.names["W"] == "w"
+    assert np.array_equal(results["dX"], data["dA"] @ data["W"].T)
+
+
+OBJECTS = """
+    class Sigmoid:
+        def forward(self, z):
+            self.a = 1 / (1 + np.exp(-z))
+            return self.a
+        def backward(self, d):
+            return d * self.a * (1 - self.a)
+    class SGD:
+        def step(self, value, gradient):
+            return value - gradient
+    class Dense:
+        def __init__(self, n_in, n_out, activation):
+            self.w, self.b = np.ones((n_in, n_out)), np.zeros(n_out)
+            self.activation = activation
+        def forward(self, x):
+            self.x = x
+            return self.activation.forward(x @ self.w + self.b)
+        def backward(self, grad, optimizer):
+            dz = self.activation.backward(grad)
+            self.dw, self.db = self.x.T @ dz, dz.sum(axis=0)
+            dx = dz @ self.w.T
+            self.w = optimizer.step(self.w, self.dw)
+            return dx
+"""
+
+
+def test_activations_and_optimizers_of_the_same_file_are_offered(adapted: Adapted) -> None:
+    subject = adapted(OBJECTS)
+
+    assert subject.spec.activation == "sigmoid"
+    assert subject.provides == ("A", "dW", "db", "dX")
+    assert "the activation that it is given is Sigmoid" in subject.facts
+    assert "the optimizer that it is given is SGD" in subject.facts
+
+
+def test_an_optimizer_that_nobody_has_is_asked_for(adapted: Adapted) -> None:
+    with pytest.raises(UsageError, match=r"what backward takes \(grad, optimizer\)"):
+        adapted(OBJECTS.replace("class SGD", "class Rule"))
+
+
+@pytest.mark.parametrize("use", ["self.use", "self.b is not None"])
+def test_a_bias_that_is_switched_off_is_not_missed(adapted: Adapted, use: str) -> None:
+    subject = adapted(
+        f"""
+        class Dense:
+            def __init__(self, n_in, n_out, bias=False):
+                self.w, self.use = np.ones((n_in, n_out)), bias
+                self.b = np.zeros(n_out) if bias else None
+            def forward(self, x):
+                self.x = x
+                return x @ self.w + (self.b if {use} else 0)
+            def backward(self, d):
+                self.dw = self.x.T @ d
+                return d @ self.w.T
+        """
+    )
+
+    assert ("b" in subject.spec.program.inputs) == (use != "self.use")
+    assert not any("mistake" in fact for fact in subject.facts)
+
+
 def test_a_pair_that_insists_on_a_row(adapted: Adapted) -> None:
     subject = adapted(
         """
@@ -741,6 +916,18 @@ def test_a_pair_that_passes_everything_on(adapted: Adapted) -> None:
     assert subject.spec.layout == "oi,in->on"
     assert subject.spec.activation == "relu"
     assert subject.provides == ("Z", "A", "dW", "db", "dX")
+
+
+def test_what_a_layer_prints_and_warns_of_while_it_is_tried_is_not_shown(
+    adapted: Adapted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = PLAIN.replace("FORWARD", "v @ self.second + self.off + self.told()")
+    text += "        def told(self):\n            print('here'); warnings.warn('there'); return 0\n"
+
+    subject = adapted("import warnings\n" + textwrap.dedent(text))
+
+    assert subject.spec.layout == "ni,io->no"
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_class_without_the_passes_says_what_there_is(adapted: Adapted) -> None:
@@ -784,12 +971,125 @@ def test_a_name_that_is_nowhere_defined_is_the_layers_own_fault(adapted: Adapted
 
 def test_a_layer_that_needs_more_than_it_is_given_is_not_blamed(adapted: Adapted) -> None:
     text = PLAIN.replace("FORWARD", "v @ self.second + self.off * self.network.scale")
-    text += "    network = None\n"
+    text += "    def connect(layer, network): layer.network = network\n"
 
     with pytest.raises(NotInferredError) as caught:
-        adapted(textwrap.dedent(text))
+        adapted(text)
 
-    assert any("layers.py:7" in candidate for candidate in caught.value.candidates)
+    assert any(
+        "'Dense' object has no attribute 'network' at layers.py:9" in candidate
+        for candidate in caught.value.candidates
+    )
+
+
+# ---------------------------------------------------------------- names and texts
+
+
+@pytest.mark.parametrize(
+    ("role", "names"),
+    [
+        ("dW", "dW dw grad_w grad_weights weights_grad W_grad dweights nabla_w dLdW dl_dW"),
+        ("dW", "weightGradient gradWeight deltaLossW _Layer__dw gw dkernel grads_W"),
+        ("db", "db dB grad_b bias_grad dbias biases_gradient nabla_b gb dlossdb"),
+        ("dX", "dX dx dinputs grad_input gradInput input_gradient dA_prev da_prev dprev din"),
+        ("dZ", "dZ dz dpre grad_z"),
+        ("dA", "dA da dout dy grad_output output_gradient dh"),
+        (None, "w W weights b bias x X inputs data db1x lr cache d grad error m beta1 velocity"),
+    ],
+)
+def test_names_of_gradients(role: str | None, names: str) -> None:
+    assert {gradient_role(name) for name in names.split()} == {role}
+
+
+@pytest.mark.parametrize(
+    ("role", "names"),
+    [
+        ("i", "n_in n_inputs in_features input_size fan_in nin in_dim input_dim prev_size"),
+        ("o", "n_out units n_neurons out_features output_size fan_out hidden_size nb_outputs"),
+        ("n", "m batch_size"),
+        (None, "seed rng a b name activation lr"),
+    ],
+)
+def test_names_of_sizes(role: str | None, names: str) -> None:
+    assert {size_role(name) for name in names.split()} == {role}
+
+
+@pytest.mark.parametrize(
+    "text", ["self.w", "self.params['W']", "self.layer.w", "self.saved[0]", "self.__w"]
+)
+def test_a_place_is_written_as_it_is_read(text: str) -> None:
+    place = read_place(text)
+
+    assert place is not None
+    assert place.show("self") == text
+
+
+def test_a_place_of_anything_but_names_is_none() -> None:
+    assert [read_place(text) for text in ("a + b", "f(x)", "x[i]", "1", "")] == [None] * 5
+
+
+def test_unset_slots_and_properties_that_raise_are_passed_over() -> None:
+    class Layer:
+        __slots__ = ("never_set", "weights")
+
+        def __init__(self) -> None:
+            self.weights = np.ones(2)
+
+        @property
+        def not_yet(self) -> None:
+            raise RuntimeError
+
+    assert [place.show("self") for place, _ in walk(Layer())] == ["self.weights"]
+
+
+def _definition(tmp_path: Path, body: str) -> Definition:
+    path = tmp_path / "text.py"
+    path.write_text("def f(self, x, w):\n" + textwrap.indent(textwrap.dedent(body), "    "))
+    found = Definition.of(load(f"{path}:f").object)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("body", "target", "line", "text"),
+    [
+        ("self.dw = (\n    x.T\n    @ w\n)", "self.dw", 2, "self.dw = (\n    x.T\n    @ w\n)"),
+        ("dw = x; self.dw = dw", "self.dw", 2, "dw = x"),
+        ("self.dw = 0\nfor a in x:\n    self.dw += a", "self.dw", 4, "self.dw += a"),
+        ("self.dw = 0\nself.dw[0] = x", "self.dw", 3, "self.dw[0] = x"),
+        ("self.g['W'] = x", "self.g['W']", 2, "self.g['W'] = x"),
+        ("np.add(x, w, out=self.dw)", "self.dw", 2, "np.add(x, w, out=self.dw)"),
+        ("self.dw, self.db = x, w", "self.db", 2, "self.dw, self.db = x, w"),
+        ("if x:\n    y = 1\nelse:\n    y = 2\nself.dw = y", "self.dw", 5, "y = 2"),
+        ("try:\n    self.dw: int = x\nfinally:\n    pass", "self.dw", 3, "self.dw: int = x"),
+    ],
+)
+def test_the_statement_that_computes_something(
+    tmp_path: Path, body: str, target: str, line: int, text: str
+) -> None:
+    definition = _definition(tmp_path, body)
+
+    found = definition.of_target(target)
+
+    assert found is not None
+    assert definition.line_of(found.statement)[1:] == (line, text)
+
+
+def test_what_is_returned_by_name(tmp_path: Path) -> None:
+    definition = _definition(tmp_path, "g = {}\ng['dW'] = x\nout = w\nreturn out, g, x.T")
+
+    assert definition.name_returned_at((0,)) == "out"
+    assert definition.name_returned_at((2,)) is None
+    assert definition.line_of(definition.place_of_return((0,))[0])[2] == "out = w"
+    assert definition.line_of(definition.place_of_return((2,))[0])[2] == "return out, g, x.T"
+
+
+def test_a_function_without_source_has_no_definition() -> None:
+    scope: dict[str, Any] = {}
+    exec("def f(x): return x", scope)
+
+    assert Definition.of(scope["f"]) is None
+    assert Definition.of(len) is None
 
 
 # ---------------------------------------------------------------- marked functions

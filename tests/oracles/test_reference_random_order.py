@@ -1,9 +1,8 @@
 """No honest implementation of any statement is wrong: random orders, associations, expansions.
 
 Each tensor's entries are computed as a program would, in the format, from its own values of what
-comes before; but sums are added in random trees, products multiplied in random orders, products of
-sums multiplied out or not by the toss of a coin, and a number from sizes is multiplied or divided by
-as it comes.
+comes before; but sums are added in random trees, products multiplied in random orders, and products
+of sums multiplied out or not by the toss of a coin.
 """
 
 import itertools
@@ -16,7 +15,7 @@ import pytest
 
 from backproof.oracles.decide import State, decide
 from backproof.oracles.reference import reference
-from backproof.spec.functions import formula, replace_x
+from backproof.spec.functions import formula
 from backproof.spec.layer import Spec
 from backproof.spec.library import dense, named, network
 from backproof.spec.plan import is_scalar
@@ -68,7 +67,9 @@ LIBRARY = {
     "mean squared error": lambda: named("mean_squared_error"),
     "cross entropy": lambda: named("softmax_cross_entropy"),
     "network": lambda: network(2, activation=["tanh", "silu"], loss="mean_squared_error"),
-    "classifier": lambda: network(2, activation=["softplus", "linear"], loss="softmax_cross_entropy"),
+    "classifier": lambda: network(
+        2, activation=["softplus", "linear"], loss="softmax_cross_entropy"
+    ),
 }
 DTYPES = (np.float64, np.float32, np.float16)
 
@@ -181,8 +182,7 @@ class RandomOrder:
         assert isinstance(term, (Softmax, LogSumExp))
         index = term.index
         z = [
-            self.number(term.body, {**environment, index: k})
-            for k in range(self.sizes[index.axis])
+            self.number(term.body, {**environment, index: k}) for k in range(self.sizes[index.axis])
         ]
         top = max(z)
         exponentials = [np.exp(value - top) for value in z]
@@ -292,9 +292,3 @@ def test_random_orders_are_never_wrong(name, dtype):
                 assert decision.count(State.WRONG) == 0, (tensor, inputs)
                 judged += decision.count(State.RIGHT)
     assert judged > 0
-
-
-def test_replacing_x_leaves_a_formula_in_terms_of_its_argument():
-    slope = formula("silu", 1)
-
-    assert replace_x(slope, Number.value and formula("silu", 0)) is not slope

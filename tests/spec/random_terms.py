@@ -28,10 +28,11 @@ FIXED = settings(
     suppress_health_check=list(HealthCheck),
 )
 SIZES = {"a": 2, "b": 3}
-I, J, K, L = (Index(name, "a") for name in "ijkl")
-P, Q, R = (Index(name, "b") for name in "pqr")
-FREE = (I, J, P)
-EVERY = (I, J, K, L, P, Q, R)
+# Named by axis and letter.
+Ai, Aj, Ak, Am = (Index(name, "a") for name in "ijkm")
+Bp, Bq, Br = (Index(name, "b") for name in "pqr")
+FREE = (Ai, Aj, Bp)
+EVERY = (Ai, Aj, Ak, Am, Bp, Bq, Br)
 # The axes of each tensor.
 TENSORS = {"s": "", "x": "a", "y": "a", "u": "b", "M": "aa", "N": "ab", "T": "aba"}
 SMOOTH = ("exp", "sigmoid", "tanh", "softplus", "erf", "silu", "gelu")
@@ -86,7 +87,8 @@ def terms(
             return t.add(*(node(scope, level - 1) for _ in range(draw(st.integers(2, 3)))))
         if kind <= 6:
             bound = draw(st.sampled_from(EVERY))
-            return t.Sum and _total(bound, node((*(i for i in scope if i != bound), bound), level - 1))
+            body = node((*(i for i in scope if i != bound), bound), level - 1)
+            return t.total((bound,), body)
         if kind == 7:
             return t.power(node(scope, level - 1), Fraction(draw(st.sampled_from(powers))))
         if kind == 8 and functions:
@@ -101,10 +103,6 @@ def terms(
         return leaf(scope)
 
     return node(free, depth)
-
-
-def _total(bound: Index, body: Term) -> Term:
-    return t.total((bound,), body)
 
 
 # ---------------------------------------------------------------- values

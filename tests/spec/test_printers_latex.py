@@ -132,6 +132,17 @@ def test_mathml_is_well_formed(spec: Spec) -> None:
             assert (element.text is None) == (len(element) > 0)
 
 
+def test_mathml_of_functions_and_entries() -> None:
+    (statement,) = Spec("z = sqrt(x) + g1'(y)/2").statements().values()
+    root = ET.fromstring(statement.form("mathml"))
+    assert len(root.findall(f".//{MATHML}msqrt")) == 1
+    texts = [t for t in root.itertext() if t not in ("\u2061", "\u2062")]
+    assert texts == ["z", "=", "x", "+", "g", "1", "′", "(", "y", ")", "2"]
+    (statement,) = Spec("T[i,j,k] = sum[n](M[n,i])*delta[j,k]").statements().values()
+    root = ET.fromstring(statement.form("mathml"))
+    assert "".join(root.itertext()) == "Ti,j,k=(∑nMn,i)\u2062δj,k"
+
+
 def test_mathml_of_a_gradient() -> None:
     assert dense().gradients()["W"].form("mathml") == (
         '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">'

@@ -36,7 +36,10 @@ Array = npt.NDArray[np.float64]
 
 @st.composite
 def statements(draw: st.DrawFn, most: int = 2, divided: bool = False) -> str:
-    """A statement over entries of at most ``most`` indices each, with divisions if asked for."""
+    """A statement over entries of at most ``most`` indices each.
+
+    Divisions and softmax, whose values are no integers, are among them if asked for.
+    """
     count = itertools.count()
     kept = draw(st.sets(st.sampled_from("nio"), max_size=most))
 
@@ -51,6 +54,8 @@ def statements(draw: st.DrawFn, most: int = 2, divided: bool = False) -> str:
                 entry += "^2"
             elif divided and draw(st.integers(0, 5)) == 0:
                 entry = f"(1/{entry})"
+            elif divided and letters and draw(st.integers(0, 7)) == 0:
+                entry = f"softmax[{draw(st.sampled_from(letters))}]({entry})"
             factors.append((set(letters), entry))
         used = set().union(*(letters for letters, _ in factors))
         summed = "".join(sorted(used - kept))

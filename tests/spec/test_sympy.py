@@ -217,6 +217,13 @@ def test_term_over_indices() -> None:
     )
 
 
+def test_a_step_of_the_derivation_over_indices() -> None:
+    chain, slope, *_ = dense().gradients()["b"].steps
+    assert str(sympy_term(slope.left)) == "Derivative(Z[n, o1], b[o])"
+    assert str(sympy_term(slope.right)) == "KroneckerDelta(o, o1)"
+    assert sympy_term(chain.right).has(sympy.Derivative)
+
+
 def test_sums_over_indices_are_the_explicit_ones() -> None:
     """With numbers for the sizes, and the sums worked out, the symbolic form is the explicit."""
     spec = named("softmax_cross_entropy")
@@ -225,12 +232,9 @@ def test_sums_over_indices_are_the_explicit_ones() -> None:
     value = sympy_term(equation.value)
     written = explicit_value(spec, "dA", sizes)
     for position, expected in written.items():
-        at = {s: v for s, v in zip(("n", "k"), position, strict=True)}
-        symbols = {s for s in value.free_symbols if str(s) in at}
-        fixed = value.xreplace({s: sympy.Integer(at[str(s)]) for s in symbols})
-        fixed = fixed.xreplace(
-            {s: sympy.Integer(2) for s in fixed.free_symbols if "size" in str(s)}
-        )
+        numbers = dict(zip(("n", "k"), position, strict=True)) | {"size_n": 2, "size_o": 2}
+        symbols = {s for s in value.free_symbols if str(s) in numbers}
+        fixed = value.xreplace({s: sympy.Integer(numbers[str(s)]) for s in symbols})
         fixed = fixed.doit()
         entries = {
             e: sympy.Symbol(f"{e.base}[{','.join(map(str, e.indices))}]", real=True)

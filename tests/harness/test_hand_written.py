@@ -1,0 +1,67 @@
+"""Hand-written layers in the styles of many authors: right ones hold, wrong ones are refuted.
+
+The labels of the files are verified by ``tests/meta`` against a reference of its own.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import backproof as bp
+from backproof.reports.finding import Check, Verdict
+from tests.layer_headers import LayerCase, all_layers
+
+HERE = Path(__file__).parent.parent
+RIGHT = all_layers(HERE / "right_layers")
+WRONG = all_layers(HERE / "wrong_layers")
+VALUES = (Check.GRADIENT, Check.FORWARD, Check.SHAPE, Check.NONFINITE)
+EXAMPLES = 1000
+
+
+def verified(case: LayerCase, examples: int) -> bp.Report:
+    return bp.verify(
+        case.address,
+        scale="mean" if case.scale == "mean" else None,
+        accumulate=case.dtype_policy,
+        examples=examples,
+    )
+
+
+def named(case: LayerCase) -> str:
+    return case.path.stem
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(RIGHT) >= 30
+    assert len(WRONG) >= 30
+
+
+@pytest.mark.parametrize("case", RIGHT, ids=named)
+def test_a_right_layer_is_never_called_wrong(case: LayerCase) -> None:
+    report = verified(case, EXAMPLES)
+
+    assert [f for f in report.findings if f.verdict in (Verdict.REFUTED, Verdict.ERROR)] == []
+    held = {f.quantity for f in report.findings if f.verdict is Verdict.HOLDS}
+    assert {"dX"} <= held
+    assert report.ok
+
+
+@pytest.mark.parametrize("case", WRONG, ids=named)
+def test_a_wrong_layer_is_refuted_in_the_right_quantity_by_name(case: LayerCase) -> None:
+    report = verified(case, 120)
+
+    refuted = [f for f in report.findings if f.verdict is Verdict.REFUTED and f.check in VALUES]
+    assert {f.quantity for f in refuted} == set(case.quantities)
+    kinds = {f.mistake.kind.value for f in refuted if f.mistake is not None}
+    assert kinds & {*case.mistakes, *case.also}
+    assert not report.ok
+    for finding in refuted:
+        if finding.check in (Check.GRADIENT, Check.FORWARD):
+            assert finding.correction
+            ast.parse(finding.correction)
+            example = finding.counterexample
+            assert example is not None
+            assert example.expected != example.got
