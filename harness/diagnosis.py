@@ -98,6 +98,7 @@ def _telling_judgements(judgements: Sequence[Judgement]) -> list[Judgement]:
         and j.got.size
         and not j.reused
         and not j.unfinished
+        and all(j.case.sizes.values())
         and np.all(np.isfinite(j.got))
     ]
     usable.sort(key=lambda j: (j.case.format != "float64", j.case.kind not in _PLAIN))

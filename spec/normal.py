@@ -9,6 +9,7 @@ Relations used, each true for every real argument at which both sides are define
     derivatives as the table of functions states them;  tanh(x) = 2 sigmoid(2x) - 1
     sigmoid(-x) = 1 - sigmoid(x);  erf(-x) = -erf(x);  relu(x) = x step(x);  step(x)^2 = step(x)
     relu(-x) = relu(x) - x;  abs(-x) = abs(x);  abs(x)^2 = x^2;  step(relu(x)) = step(x)
+    relu, abs, step and sign of what is known to be positive, or to be negative
     exp(x + y) = exp(x) exp(y);  log(exp(x)) = x;  exp(a log(x)) = x^a;  the logarithm of a
     product of positive factors;  softmax and logsumexp through exp, log and a sum
     (x^a)^n = x^(an) for whole n;  sum_j delta(i,j) f(j) = f(i);  delta(i,j) f(j) = delta(i,j) f(i)
@@ -18,6 +19,7 @@ On request also sigmoid(x) = 1/(1 + exp(-x)) and softplus(x) = log(1 + exp(x)).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -59,12 +61,29 @@ from backproof.spec.terms import (
 )
 
 MAX_TERMS = 20_000
+MAX_PRODUCTS = 300_000
 MAX_COPIES = 3
 MAX_POWER = 64
 
 
 class TooLargeError(Exception):
-    """A normal form would have more terms than the budget allows."""
+    """A normal form would take more work than the budget allows."""
+
+
+class _Budget(threading.local):
+    """The products of two terms that are left to the normal form that is being worked out."""
+
+    left = MAX_PRODUCTS
+    busy = False
+
+
+_BUDGET = _Budget()
+
+
+def _spend(products: int) -> None:
+    if products > MAX_TERMS or products > _BUDGET.left:
+        raise TooLargeError(f"more than {min(MAX_TERMS, products)} products of terms")
+    _BUDGET.left -= products
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,8 +278,7 @@ class Poly:
         return self + other.scaled(Fraction(-1))
 
     def __mul__(self, other: Poly) -> Poly:
-        if len(self.terms) * len(other.terms) > MAX_TERMS:
-            raise TooLargeError(f"more than {MAX_TERMS} terms")
+        _spend(len(self.terms) * len(other.terms))
         terms: dict[Monomial, Fraction] = {}
         for left, a in self.terms.items():
             for right, b in other.terms.items():
@@ -627,15 +645,27 @@ def _odd(function: str) -> Callable[[Poly], Poly]:
     return rule
 
 
+def _sign(argument: Poly) -> Poly:
+    for sign in (1, -1):
+        if argument.scaled(Fraction(sign)).positive:
+            return _constant(Fraction(sign))
+    return _odd("sign")(argument)
+
+
 def _abs(argument: Poly) -> Poly:
+    for side in (argument, argument.scaled(Fraction(-1))):
+        if side.nonnegative:
+            return side
     if _direction(argument) < 0:
         argument = argument.scaled(Fraction(-1))
-    return ZERO_POLY if argument.is_zero else _plain("abs", argument)
+    return _plain("abs", argument)
 
 
 def _step(argument: Poly) -> Poly:
-    if argument.is_zero:
+    if argument.is_zero or argument.scaled(Fraction(-1)).positive:
         return ZERO_POLY
+    if argument.positive:
+        return ONE_POLY
     # step(relu(x)) = step(x): a mask taken at the output of relu is the mask at its input.
     for atom in sorted({a for m in argument.terms for a, _ in m if a.is_plain("step")}):
         assert atom.inner is not None
@@ -648,8 +678,8 @@ def _step(argument: Poly) -> Poly:
 
 
 def _relu(argument: Poly) -> Poly:
-    if argument.is_zero:
-        return ZERO_POLY
+    if argument.nonnegative:
+        return argument
     if _direction(argument) < 0:
         return _relu(argument.scaled(Fraction(-1))) + argument
     return argument * _step(argument)
@@ -661,7 +691,7 @@ _RELATIONS: Mapping[str, Callable[[Poly], Poly]] = {
     "sigmoid": _sigmoid,
     "tanh": lambda z: _sigmoid(z.scaled(Fraction(2))).scaled(Fraction(2)) - ONE_POLY,
     "erf": _odd("erf"),
-    "sign": _odd("sign"),
+    "sign": _sign,
     "abs": _abs,
     "step": _step,
     "relu": _relu,
@@ -697,10 +727,15 @@ def normalise(term: Term, *, elementary: bool = False) -> Poly:
         ZeroDivisionError: a denominator is zero.
         ValueError: a fractional power of a negative number.
     """
+    outermost, _BUDGET.busy = not _BUDGET.busy, True
+    if outermost:
+        _BUDGET.left = MAX_PRODUCTS
     try:
         return _settled(_Normaliser(elementary).poly(contract(term)))
     except RecursionError:
         raise TooLargeError("it is nested too deeply") from None
+    finally:
+        _BUDGET.busy = not outermost
 
 
 def _settled(poly: Poly) -> Poly:
@@ -740,23 +775,25 @@ def _settled_power(atom: Atom, exponent: Fraction) -> Poly:
 
 def _on_diagonals(poly: Poly) -> Poly:
     """Beside delta(i,j) every j is written as i."""
-    parts: list[Poly] = []
+    done: dict[Monomial, Fraction] = {}
+    beside: dict[Atom, dict[Monomial, Fraction]] = {}
     for monomial, coefficient in poly.terms.items():
-        part = Poly({monomial: coefficient})
         for found, _ in monomial:
-            if found.kind != "delta":
-                continue
-            kept, other = found.indices
-            rest = Poly({tuple((a, e) for a, e in monomial if a != found): coefficient})
-            if other not in rest.free:
-                continue
-            try:
-                moved = normalise(substitute(as_term(rest), {other: kept}))
-            except ZeroDivisionError:
-                continue
-            part = _on_diagonals(moved * _atom(found))
-            break
-        parts.append(part)
+            rest = tuple((a, e) for a, e in monomial if a != found)
+            if found.kind == "delta" and any(found.indices[1] in a.free for a, _ in rest):
+                beside.setdefault(found, {})[rest] = coefficient
+                break
+        else:
+            done[monomial] = coefficient
+    parts = [Poly(done)]
+    for found, terms in beside.items():
+        kept, other = found.indices
+        try:
+            moved = normalise(substitute(as_term(Poly(terms)), {other: kept}))
+        except ZeroDivisionError:
+            parts.append(Poly(terms) * _atom(found))
+        else:
+            parts.append(_on_diagonals(moved * _atom(found)))
     return _joined(parts)
 
 
