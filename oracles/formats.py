@@ -18,6 +18,8 @@ class Format:
         eta: the smallest subnormal number; a product that underflows is off by at most eta/2.
         tiny: the smallest normal number.
         largest: the largest finite number.
+        elementary: how many times the rule's constants a library's elementary functions may err,
+            for those who say that theirs do.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Format:
     eta: float
     tiny: float
     largest: float
+    elementary: float = 1.0
 
     @property
     def bits(self) -> int:

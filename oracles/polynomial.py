@@ -304,7 +304,7 @@ class Polynomial:
         self.sharper = gather
         radius = _with_underflows(radius, underflows, self._fmt)
         found = Uncertain(self._fit(value), unsure=unsure, demanded=demanded)
-        found.conventional = any(a.conventional for p in parts for a in p.arrays)
+        found.hull = self._union([p.touched([a.hull for a in p.arrays]) for p in parts], parts)
         found.own = None if owned is None else self._fit(owned)
         found.spread = None if radius is None else self._fit(radius)
         self._mark_overflow(found, parts)
@@ -376,7 +376,7 @@ class Polynomial:
             bulk_or_none=product.bulk(),
         )
         found.own = _with_underflows(found.own, product.underflows, FLOAT64)
-        found.conventional = any(a.conventional for a in product.arrays)
+        found.hull = product.touched([a.hull for a in product.arrays])
         return found
 
     def _expanded_total(self, form: Total) -> Uncertain:
@@ -397,12 +397,10 @@ class Polynomial:
             found.own = total(found.own, None if own is None else aligned(own, *place) * UP)
             if spread is not None:
                 found.spread = total(found.spread, aligned(spread, *place) * UP)
-            mask = part.touched([either(a.doubtful, a.demanded) for a in part.arrays])
-            if mask is not None:
-                found.unsure = either(
-                    found.unsure, np.array(full(aligned(mask, *place), form.indices, self._sizes))
-                )
-            found.conventional |= any(a.conventional for a in part.arrays)
+            masks = [either(a.doubtful, a.demanded) for a in part.arrays]
+            found.unsure = either(found.unsure, self._whole(part.touched(masks), *place))
+            masks = [a.hull for a in part.arrays]
+            found.hull = either(found.hull, self._whole(part.touched(masks), *place))
             content += part.content
             largest += part.largest
             found.own = _with_underflows(found.own, part.underflows, FLOAT64)
@@ -457,10 +455,15 @@ class Polynomial:
     def _union(self, masks: Sequence[MaybeMask], parts: Sequence[_Product]) -> MaybeMask:
         result: MaybeMask = None
         for mask, part in zip(masks, parts, strict=True):
-            if mask is not None:
-                moved = full(aligned(mask, part.out, self._out), self._out, self._sizes)
-                result = either(result, np.array(moved))
+            result = either(result, self._whole(mask, part.out, self._out))
         return result
+
+    def _whole(
+        self, mask: MaybeMask, indices: tuple[Index, ...], out: tuple[Index, ...]
+    ) -> MaybeMask:
+        if mask is None:
+            return None
+        return np.array(full(aligned(mask, indices, out), out, self._sizes))
 
     def _fit(self, array: FloatArray) -> FloatArray:
         return full(array, self._out, self._sizes)

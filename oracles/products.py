@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from math import ceil, prod
 from string import ascii_letters
 from typing import TypeVar
@@ -67,22 +68,36 @@ def contract(operands: Sequence[Labelled], out: tuple[Index, ...], sizes: Sizes)
 
     Indices of one operand are distinct. Summands meet in an unspecified order.
     """
-    left, left_indices = operands[0]
-    rest = list(operands[1:])
-    while rest:
-        right, right_indices = rest.pop(0)
-        later = set(out).union(*(indices for _, indices in rest))
-        kept = tuple(i for i in dict.fromkeys((*left_indices, *right_indices)) if i in later)
-        if not rest:
-            kept = tuple(i for i in out if i in kept)
-        left = _pair(left, left_indices, right, right_indices, kept)
-        left_indices = kept
-    unwanted = _summed_here(left_indices, set(out))
+    rest = list(operands)
+    while len(rest) > 1:
+        chosen, kept = _cheapest_pair(rest, out, sizes)
+        product = _pair(*rest[chosen[0]], *rest[chosen[1]], kept)
+        rest = [operand for k, operand in enumerate(rest) if k not in chosen]
+        rest.append((product, kept))
+    array, indices = rest[0]
+    unwanted = _summed_here(indices, set(out))
     if unwanted:
-        left = left.sum(axis=unwanted)
-        left_indices = tuple(i for i in left_indices if i in out)
-    moved = aligned(left, left_indices, out)
-    return full(moved, out, sizes)
+        array = array.sum(axis=unwanted)
+        indices = tuple(i for i in indices if i in out)
+    return full(aligned(array, indices, out), out, sizes)
+
+
+def _cheapest_pair(
+    operands: Sequence[Labelled], out: tuple[Index, ...], sizes: Sizes
+) -> tuple[tuple[int, int], tuple[Index, ...]]:
+    """The two operands whose product is smallest, and its indices."""
+    best: tuple[int, tuple[int, int], tuple[Index, ...]] | None = None
+    for a, b in combinations(range(len(operands)), 2):
+        later = set(out).union(*(ix for k, (_, ix) in enumerate(operands) if k not in (a, b)))
+        both = dict.fromkeys((*operands[a][1], *operands[b][1]))
+        kept = tuple(i for i in both if i in later)
+        if len(operands) == 2:
+            kept = tuple(i for i in out if i in both)
+        found = extent(kept, sizes)
+        if best is None or found < best[0]:
+            best = found, (a, b), kept
+    assert best is not None
+    return best[1:]
 
 
 def _pair(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -44,7 +45,7 @@ from backproof.spec.plan import (
     Total,
     array_form,
 )
-from backproof.spec.terms import ONE, Index
+from backproof.spec.terms import ONE, Index, Term
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +64,10 @@ class Bounded:
             value; infinite where nothing may be demanded.
         overflow: where the format may overflow in some order of summation.
         demanded: where the exact value is not finite, and R is its class: NaN, inf or -inf.
-        hull: where a kink made R a convention.
+        hull: where a kink, here or upstream, made R a convention.
         tail: the part of the radius for implementations that lose a tail's relative accuracy.
         peak: where something may overflow, an upper bound of the sum of the summands' absolute
             values; None where sums of one sign are not told apart.
-        conventional: whether a kink, here or upstream, made some R a convention.
         summands: how many summands an entry has.
         in_format: the same entries with the radius for another format.
         sharper: at given entries, by compensated sums: R, what its rounding left, and a radius
@@ -84,7 +84,6 @@ class Bounded:
     hull: BoolArray
     tail: FloatArray
     peak: FloatArray | None = None
-    conventional: bool = False
     summands: int = 1
     in_format: Callable[[Format], Bounded] | None = field(default=None, repr=False)
     sharper: Sharper | None = field(default=None, repr=False)
@@ -204,7 +203,6 @@ class Evaluation:
             in_format=lambda fmt: Evaluation(derivation, inputs, fmt, accumulate, given).bounded(
                 [name]
             )[name],
-            conventional=found.conventional,
             summands=self._summands.get(name, 1),
             sharper=self._sharper.get(name),
         )
@@ -226,7 +224,7 @@ class Evaluation:
                 known = "is not given" if name in self._axes else "is not a name of the program"
                 raise ValueError(f"{name} {known}")
             target, value = definition
-            form = array_form(value, target.indices)
+            form = _form(value, target.indices)
             with np.errstate(all="ignore"):
                 found = self._statement(form, name)
             found = _shaped(found, tuple(self._sizes[i.axis] for i in target.indices))
@@ -272,6 +270,11 @@ class Evaluation:
         return found
 
 
+@lru_cache(maxsize=4096)
+def _form(value: Term, indices: tuple[Index, ...]) -> ArrayForm:
+    return array_form(value, indices)
+
+
 def _given(array: FloatArray) -> Uncertain:
     found = Uncertain(array, given=True)
     finite = np.isfinite(array)
@@ -291,7 +294,6 @@ def _shaped(found: Uncertain, shape: tuple[int, ...]) -> Uncertain:
     for name in ("own", "spread", "unsure", "demanded", "overflow", "hull", "peak"):
         setattr(result, name, fit(getattr(found, name)))
     result.tail = found.tail
-    result.conventional = found.conventional
     return result
 
 
@@ -310,5 +312,4 @@ def _diagonal(found: Uncertain, indices: tuple[Index, ...]) -> Uncertain:
     result = Uncertain(value)
     for name in ("own", "spread", "unsure", "demanded", "overflow", "hull"):
         setattr(result, name, take(getattr(found, name)))
-    result.conventional = found.conventional
     return result

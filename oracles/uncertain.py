@@ -30,13 +30,13 @@ class Uncertain:
         demanded: entries whose value is not finite and right: NaN or infinite in any order.
         overflow: entries at which the format may overflow in some order.
         tail: the part of the spread granted to implementations that lose a tail's accuracy.
-        hull: entries at a kink, whose value is the middle of what is legal there.
+        hull: entries whose value is a convention, the middle of what is legal at a kink, here or
+            where they come from.
         peak: where the format may overflow, the sum of the absolute values of all summands.
         content: an upper bound of the sum, over the summands of an expansion, of the product of
             1 + |factor|; what underflows are counted by.
         largest: an upper bound of every number that an evaluation meets on the way.
         given: whether it is an input.
-        conventional: whether a kink upstream made the value a convention somewhere.
     """
 
     value: FloatArray
@@ -51,7 +51,6 @@ class Uncertain:
     content: float | None = None
     largest: float | None = None
     given: bool = False
-    conventional: bool = False
     bulk_or_none: MaybeArray = None
     _top: float | None = field(default=None, init=False)
     _ratio: float | None = field(default=None, init=False)
@@ -178,7 +177,6 @@ def reshaped(found: Uncertain, shape: tuple[int, ...]) -> Uncertain:
     for name in ("own", "spread", "unsure", "demanded", "overflow", "hull"):
         setattr(result, name, fit(getattr(found, name)))
     result.tail = found.tail if isinstance(found.tail, float) else fit(found.tail)
-    result.conventional = found.conventional
     return result
 
 
@@ -220,14 +218,13 @@ def by_rows(function: Callable[[Uncertain], Uncertain], argument: Uncertain) -> 
                 whole = np.zeros(shape, found.dtype)
                 setattr(result, name, whole)
             whole[block] = found
-        result.conventional |= part.conventional
     assert result is not None
     return result
 
 
 def _rows_of(found: Uncertain, block: slice) -> Uncertain:
-    part = Uncertain(found.value[block], conventional=found.conventional)
-    for name in ("own", "spread", "unsure", "demanded", "overflow", "bulk_or_none"):
+    part = Uncertain(found.value[block])
+    for name in ("own", "spread", "unsure", "demanded", "overflow", "hull", "bulk_or_none"):
         array = getattr(found, name)
         setattr(part, name, None if array is None else array[block])
     return part

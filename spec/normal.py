@@ -20,7 +20,8 @@ On request also sigmoid(x) = 1/(1 + exp(-x)) and softplus(x) = log(1 + exp(x)).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -61,7 +62,7 @@ from backproof.spec.terms import (
 )
 
 MAX_TERMS = 20_000
-MAX_PRODUCTS = 300_000
+MAX_PRODUCTS = 60_000
 MAX_COPIES = 3
 MAX_POWER = 64
 
@@ -80,9 +81,23 @@ class _Budget(threading.local):
 _BUDGET = _Budget()
 
 
+@contextmanager
+def _budgeted() -> Iterator[None]:
+    """One budget for all that runs inside; what is too deep for the stack is too large as well."""
+    outermost, _BUDGET.busy = not _BUDGET.busy, True
+    if outermost:
+        _BUDGET.left = MAX_PRODUCTS
+    try:
+        yield
+    except RecursionError:
+        raise TooLargeError("it is nested too deeply") from None
+    finally:
+        _BUDGET.busy = not outermost
+
+
 def _spend(products: int) -> None:
-    if products > MAX_TERMS or products > _BUDGET.left:
-        raise TooLargeError(f"more than {min(MAX_TERMS, products)} products of terms")
+    if products > MAX_TERMS or (_BUDGET.busy and products > _BUDGET.left):
+        raise TooLargeError("more products of terms than a normal form may take")
     _BUDGET.left -= products
 
 
@@ -727,15 +742,8 @@ def normalise(term: Term, *, elementary: bool = False) -> Poly:
         ZeroDivisionError: a denominator is zero.
         ValueError: a fractional power of a negative number.
     """
-    outermost, _BUDGET.busy = not _BUDGET.busy, True
-    if outermost:
-        _BUDGET.left = MAX_PRODUCTS
-    try:
+    with _budgeted():
         return _settled(_Normaliser(elementary).poly(contract(term)))
-    except RecursionError:
-        raise TooLargeError("it is nested too deeply") from None
-    finally:
-        _BUDGET.busy = not outermost
 
 
 def _settled(poly: Poly) -> Poly:
@@ -826,10 +834,7 @@ class _Normaliser:
                     terms[m] = terms.get(m, Fraction(0)) + c
             return Poly(terms)
         if isinstance(term, Mul):
-            result = ONE_POLY
-            for factor in term.factors:
-                result = result * self.poly(factor)
-            return result
+            return self._product([self.poly(factor) for factor in term.factors])
         if isinstance(term, Power):
             return _raised(self.poly(term.base), term.exponent)
         if isinstance(term, Sum):
@@ -852,6 +857,25 @@ class _Normaliser:
             return _log(_summed((term.index,), _exp(self.poly(term.body))))
         raise TypeError(f"{type(term).__name__} has no normal form: a bug in backproof")
 
+    def _product(self, factors: Iterable[Poly]) -> Poly:
+        # Single monomials first, all at once: most products are of nothing else.
+        exponents: dict[Atom, Fraction] = {}
+        coefficient = Fraction(1)
+        sums: list[Poly] = []
+        for factor in factors:
+            if len(factor.terms) > 1:
+                sums.append(factor)
+                continue
+            for monomial, c in (factor.terms or {(): Fraction(0)}).items():
+                coefficient *= c
+                for atom, exponent in monomial:
+                    exponents[atom] = exponents.get(atom, Fraction(0)) + exponent
+        monomial, extra = _reduced(exponents)
+        result = _multiplied_out(Poly({monomial: coefficient * extra}))
+        for factor in sums:
+            result = result * factor
+        return result
+
 
 def cleared(poly: Poly) -> tuple[Poly, tuple[Poly, ...]]:
     """The polynomial times its denominators, and the denominators that are not known positive.
@@ -859,6 +883,11 @@ def cleared(poly: Poly) -> tuple[Poly, tuple[Poly, ...]]:
     It is zero wherever the polynomial is, and elsewhere only where a denominator is zero.
     """
     assumed: list[Poly] = []
+    with _budgeted():
+        return _cleared(poly, assumed), tuple(assumed)
+
+
+def _cleared(poly: Poly, assumed: list[Poly]) -> Poly:
     while True:
         below: dict[Atom, Fraction] = {}
         for monomial in poly.terms:
@@ -866,7 +895,7 @@ def cleared(poly: Poly) -> tuple[Poly, tuple[Poly, ...]]:
                 if atom.kind == "poly" and exponent < 0:
                     below[atom] = min(exponent, below.get(atom, Fraction(0)))
         if not below:
-            return poly, tuple(assumed)
+            return poly
         atom = min(below, key=lambda a: a.key)
         assert atom.inner is not None
         whole = below[atom].numerator // below[atom].denominator

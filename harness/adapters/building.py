@@ -47,7 +47,7 @@ def build_subject(layer: Layer, wishes: Wishes) -> Subject:
     machine = _with_updates(machine, backward, upstream)
     machine = _with_sums(machine, upstream)
     provides = _provided(machine)
-    if not any(name.startswith("d") for name in provides):
+    if backward.halt is None and not any(name.startswith("d") for name in provides):
         raise NotInferredError(
             f"{layer.loaded.label}: the backward pass shows no gradient",
             help="say where they are, such as --map dW=self.dw, or mark a function with "

@@ -10,14 +10,17 @@ from backproof.adapters.source import Definition
 from backproof.errors import UsageError
 from backproof.spec.errors import near
 from backproof.spec.functions import ACTIVATIONS
-from backproof.spec.library import dense, layouts
+from backproof.spec.library import dense, layouts, losses, named, network
 from backproof.subjects import Arrays, Subject, SubjectError
 
+FUNCTIONS_WITH = "sigmoid"
 _SHOWN = ("Z", "A", "dZ", "dW", "db", "dX")
 
 
 def bundled_subjects(layout: str | None = None, activation: str | None = None) -> list[Subject]:
-    """The dense layer of ``impl`` in every layout with every activation, as class and functions.
+    """The layers of ``impl``: dense in every layout with every activation, losses, a network.
+
+    The functions that the class calls are run by themselves with one activation a layout.
 
     Args:
         layout: one layout alone.
@@ -29,10 +32,15 @@ def bundled_subjects(layout: str | None = None, activation: str | None = None) -
     found = []
     for chosen in _among("layout", layout, layouts()):
         for name in _among("activation", activation, ACTIVATIONS):
-            found += [_dense_class(chosen, name), _dense_functions(chosen, name)]
+            found.append(_dense_class(chosen, name))
+            if name == FUNCTIONS_WITH:
+                found.append(_dense_functions(chosen, name))
     note = ("ni,io->no", "linear")
     if layout in (None, note[0]) and activation in (None, note[1]):
         found.append(_layer_dense())
+    if layout is None and activation is None:
+        found += [_loss(name) for name in losses()]
+        found.append(_network())
     return found
 
 
@@ -75,12 +83,13 @@ class _Steps:
         found: dict[str, Any] = {}
         stage = "construct"
         try:
-            if self._layer is None or self._shape != inputs["W"].shape:
-                self._layer, self._shape = self._make(inputs), inputs["W"].shape
+            shape = inputs["W"].shape if "W" in inputs else ()
+            if self._layer is None or self._shape != shape:
+                self._layer, self._shape = self._make(inputs), shape
             stage = "forward"
             found |= self._forward(self._layer, inputs)
             stage = "backward"
-            found |= self._backward(self._layer, inputs[self._upstream])
+            found |= self._backward(self._layer, inputs.get(self._upstream))
         except Exception as error:
             raise SubjectError(error, stage, partial=found) from error
         return found
@@ -115,7 +124,6 @@ def _dense_class(layout: str, activation: str) -> Subject:
         provides=_SHOWN,
         open=lambda: _Steps(make, forward, backward, "dA"),
         names=names,
-        facts=("a layer of backproof itself, called as it is documented",),
         file=module.__file__,
     )
 
@@ -141,7 +149,6 @@ def _dense_functions(layout: str, activation: str) -> Subject:
         open=lambda: _Steps(lambda _: {}, forward, backward, "dA"),
         names={name: name for name in ("X", "W", "b", "dA", *_SHOWN)},
         lines=_lines(module.dense_backward),
-        facts=("functions of backproof itself, called as they are documented",),
         file=module.__file__,
     )
 
@@ -190,6 +197,68 @@ def _layer_dense() -> Subject:
             "db": "self.db",
             "dX": "self.dz",
         },
-        facts=("a layer of backproof itself; its attribute dz is the gradient for its input",),
+        file=module.__file__,
+    )
+
+
+def _loss(name: str) -> Subject:
+    from backproof.impl import losses as module
+
+    function = getattr(module, name)
+
+    def forward(kept: dict[str, Any], arrays: Arrays) -> dict[str, Any]:
+        kept["result"] = function(arrays["A"], arrays["Y"])
+        return {"L": kept["result"].loss}
+
+    def backward(kept: dict[str, Any], upstream: Any) -> dict[str, Any]:
+        return {"dA": kept["result"].gradient}
+
+    return Subject(
+        label=f"impl.losses.{name}",
+        spec=named(name),
+        upstream="L",
+        provides=("L", "dA"),
+        open=lambda: _Steps(lambda _: {}, forward, backward, "dL"),
+        names={"A": "A", "Y": "Y", "L": "loss", "dA": "gradient"},
+        file=module.__file__,
+    )
+
+
+def _network() -> Subject:
+    """Two layers and a loss, put together: tanh, then softmax cross entropy of a linear layer."""
+    from backproof.impl import dense as module
+    from backproof.impl import losses as loss_module
+    from backproof.impl.network import Network
+
+    spec = network(2, activation=["tanh", "linear"], loss="softmax_cross_entropy")
+    layout = spec.layout
+
+    def forward(kept: dict[str, Any], arrays: Arrays) -> dict[str, Any]:
+        layers = []
+        for k, activation in ((1, "tanh"), (2, "linear")):
+            W = arrays[f"W{k}"]
+            rows, columns = W.shape
+            layer = module.Dense(columns, rows, layout=layout, activation=activation, dtype=W.dtype)
+            layer.W, layer.b = W.copy(), arrays[f"b{k}"].copy()
+            layers.append(layer)
+        kept["network"] = Network(layers)
+        output = kept["network"].forward(arrays["X"])
+        kept["loss"] = loss_module.softmax_cross_entropy(output, arrays["Y"])
+        return {"A1": layers[0].A, "A2": output, "L": kept["loss"].loss}
+
+    def backward(kept: dict[str, Any], upstream: Any) -> dict[str, Any]:
+        dX = kept["network"].backward(kept["loss"].gradient)
+        found = {"dA2": kept["loss"].gradient, "dX": dX}
+        for k, layer in enumerate(kept["network"].layers, start=1):
+            found |= {f"dZ{k}": layer.dZ, f"dW{k}": layer.dW, f"db{k}": layer.db}
+        return found
+
+    gradients = ("dA2", "dZ2", "dW2", "db2", "dZ1", "dW1", "db1", "dX")
+    return Subject(
+        label="impl.network.Network tanh, linear, softmax_cross_entropy",
+        spec=spec,
+        upstream="L",
+        provides=("A1", "A2", "L", *gradients),
+        open=lambda: _Steps(lambda _: {}, forward, backward, "dL"),
         file=module.__file__,
     )

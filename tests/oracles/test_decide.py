@@ -255,7 +255,7 @@ def test_refining_needs_a_question_and_leaves_conventions_alone():
     with pytest.raises(ValueError, match="needs the question"):
         decide(np.array([0.55]), bounded, refine=ball_of([]))
 
-    conventional = dataclasses.replace(bounded, conventional=True)
+    conventional = dataclasses.replace(bounded, hull=np.array([True]))
     decision = decide(np.array([0.55]), conventional, refine=ball_of([]))
     assert decision.verdict == State.UNDECIDED
 
@@ -273,7 +273,7 @@ def test_a_narrower_result_is_judged_by_its_own_rounding_and_said_so():
 
     assert decision.verdict == State.RIGHT
     assert decision.notes == ("float32 where float64 was asked for: judged as float32",)
-    assert decision.bounded.fmt is FLOAT32
+    assert decision.bounded.fmt == FLOAT32
     assert decide(Z.astype(np.float64), bounded["Z"]).verdict == State.WRONG
     assert decide(Z * np.float32(1 + 1e-4), bounded["Z"]).verdict == State.WRONG
 
@@ -287,7 +287,7 @@ def test_a_wider_result_is_judged_by_the_format_asked_for():
     assert decision.verdict == State.RIGHT
     assert decision.notes == ()
     asked = decide(bounded["dW"].value, bounded["dW"], "float16")
-    assert asked.bounded.fmt is FORMATS["float16"]
+    assert asked.bounded.fmt == FORMATS["float16"]
 
 
 def test_bfloat16_results_have_a_format_too():

@@ -187,7 +187,7 @@ def assert_encloses(spec: Spec, inputs) -> int:
     checked = 0
     for name, bound in bounded.items():
         for place in np.ndindex(bound.value.shape):
-            if not np.isfinite(bound.own[place]) or bound.conventional:
+            if not np.isfinite(bound.own[place]) or bound.hull[place]:
                 continue
             right = exact.entry(name, place)
             assert distance(right, bound.value[place]) <= bound.own[place], (name, place)

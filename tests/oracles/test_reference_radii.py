@@ -1,5 +1,6 @@
 """The radii of a dense layer are those of the rule, row by row, in every layout and format."""
 
+import dataclasses
 import math
 from fractions import Fraction
 
@@ -246,6 +247,23 @@ def test_a_wider_accumulator_sharpens_sums_and_a_narrower_one_widens_them():
     assert (wide < half).all()
     assert (double < narrow).all()
     assert (narrow <= single * UP).all()
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "gelu", "softmax"])
+def test_a_library_may_ask_for_larger_constants_of_its_functions(activation):
+    layout = "ni,io->no"
+    fmt = FORMATS["float32"]
+    coarse = dataclasses.replace(fmt, elementary=4.0)
+    inputs = layer_inputs(layout, np.random.default_rng(15), fmt)
+    derivation = dense(layout=layout, activation=activation).derivation
+
+    usual = reference(derivation, inputs, fmt)
+    larger = reference(derivation, inputs, coarse)
+
+    assert (larger["Z"].radius == usual["Z"].radius).all()
+    for name in ("A", "dZ", "dX"):
+        assert (larger[name].radius > usual[name].radius).all()
+        assert (larger[name].radius < 4 * usual[name].radius).all()
 
 
 def test_what_follows_from_a_given_tensor_is_judged_as_if_it_were_exact():

@@ -95,7 +95,8 @@ def test_a_mask_is_free_where_rounding_may_cross_the_kink_and_nowhere_else():
 
     near = np.abs(bounded["Z"].value) <= bounded["Z"].radius + bounded["Z"].own
 
-    assert (bounded["dZ"].hull == False).all()  # noqa: E712
+    assert (bounded["dZ"].hull == near).all()
+    assert (bounded["dW"].hull == near.any(axis=0)).all()
     assert near.any()
     assert not near.all()
     for slope in (0.0, 1.0):

@@ -54,8 +54,8 @@ def statements(draw: st.DrawFn, most: int = 2, divided: bool = False) -> str:
                 entry += "^2"
             elif divided and draw(st.integers(0, 5)) == 0:
                 entry = f"(1/{entry})"
-            elif divided and letters and draw(st.integers(0, 7)) == 0:
-                entry = f"softmax[{draw(st.sampled_from(letters))}]({entry})"
+            elif divided and kept & set(letters) and draw(st.integers(0, 7)) == 0:
+                entry = f"softmax[{draw(st.sampled_from(sorted(kept & set(letters))))}]({entry})"
             factors.append((set(letters), entry))
         used = set().union(*(letters for letters, _ in factors))
         summed = "".join(sorted(used - kept))
