@@ -369,7 +369,8 @@ class Wording:
         )
 
     def _dtype(self) -> Finding:
-        narrower, wider = [], []
+        narrower: list[str] = []
+        wider: list[str] = []
         for quantity, formats in self.seen.dtypes.items():
             for given, returned in formats.items():
                 for name in sorted(returned - {given}):

@@ -304,9 +304,11 @@ def _derivative(e: _Equation) -> Iterator[WrongForm]:
 def _output_of(e: _Equation) -> Entry | None:
     """The entry of the tensor that a function makes of this one."""
     for s in e.derivation.program.statements:
-        if isinstance(s.value, Apply) and isinstance(s.value.argument, Entry):
-            if s.value.argument.tensor == e.of and s.value.order == 0:
-                return entry(s.target.tensor, e.target.indices)
+        made = s.value
+        if not isinstance(made, Apply) or made.order or not isinstance(made.argument, Entry):
+            continue
+        if made.argument.tensor == e.of:
+            return entry(s.target.tensor, e.target.indices)
     return None
 
 
@@ -316,7 +318,7 @@ def _replaced(term: Term, old: Term, new: Term) -> Term:
     return rebuild(term, lambda child: _replaced(child, old, new))
 
 
-def _specific(e: _Equation, arriving: Entry, constant: Term, output: Entry) -> Iterator[WrongForm]:
+def _specific(e: _Equation, arriving: Term, constant: Term, output: Entry) -> Iterator[WrongForm]:
     """Wrong derivatives of particular functions, in terms of the output a."""
     statement = e.derivation.program.statement(output.tensor)
     assert statement is not None
@@ -522,7 +524,8 @@ def _terms(e: _Equation) -> Iterator[WrongForm]:
 def _operands(e: _Equation) -> Iterator[WrongForm]:
     """Another tensor of the same rank in the place of an operand."""
     pool = {name: t.indices for name, t in e.derivation.program.tensors.items()}
-    pool |= {g.name: g.target.indices for g in e.derivation.gradients.values()}
+    if e.derivation.program.statement(e.quantity) is None:
+        pool |= {g.name: g.target.indices for g in e.derivation.gradients.values()}
     mine = {node for node in walk(e.value) if isinstance(node, Entry)}
     for operand in sorted(mine, key=lambda n: n.tensor):
         for name, indices in pool.items():

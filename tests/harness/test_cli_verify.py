@@ -68,7 +68,7 @@ def test_the_counterexample_can_be_redone_on_paper(cli, note: Path) -> None:
     example = found["gradient", "dX"]["counterexample"]
     W, dZ = np.array(example["inputs"]["W"]), np.array(example["inputs"]["dZ"])
     assert W.size + dZ.size <= 12
-    assert np.all(W == np.round(W))
+    assert np.all(np.round(W) == W)
     assert np.array_equal(dZ @ W.T, example["expected"])
     assert np.array_equal(dZ @ W, example["got"])
     assert not np.array_equal(example["expected"], example["got"])
