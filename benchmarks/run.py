@@ -1,0 +1,13 @@
+"""All benchmarks, one after the other: ratios in one run, never limits that a test fails on."""
+
+from __future__ import annotations
+
+import bench_derive
+import bench_impl
+import bench_reference
+import bench_verify
+
+if __name__ == "__main__":
+    for benchmark in (bench_derive, bench_impl, bench_reference, bench_verify):
+        benchmark.main()
+        print()
