@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 import backproof
+from backproof.cli.options import settings_file, settings_map
 from backproof.errors import UsageError
 from backproof.spec.errors import SpecError
 
@@ -20,6 +21,12 @@ COMMANDS = {
 }
 
 
+def _command(name: str) -> click.Command:
+    command = getattr(import_module(f"backproof.cli.{name}"), name)
+    assert isinstance(command, click.Command)
+    return command
+
+
 class _Lazy(click.Group):
     """Loads a command's module only when the command is used."""
 
@@ -29,10 +36,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"backproof.cli.{cmd_name}")
-        command = getattr(module, cmd_name)
-        assert isinstance(command, click.Command)
-        return command
+        return _command(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -62,7 +66,13 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     try:
-        result = cli.main(args=arguments, prog_name="backproof", standalone_mode=False)
+        commands = {name: _command(name) for name in COMMANDS} if settings_file() else {}
+        result = cli.main(
+            args=arguments,
+            prog_name="backproof",
+            standalone_mode=False,
+            default_map=settings_map(commands),
+        )
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as error:
         return error.exit_code

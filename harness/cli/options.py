@@ -11,11 +11,9 @@ from typing import Any, TypeVar
 import click
 
 from backproof.errors import UsageError
+from backproof.spec.errors import suggestion
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-# What [tool.backproof] may set, besides what single commands add.
-SETTINGS = ("seed", "strict", "exit_zero", "quiet", "color", "format", "examples", "budget")
 
 
 @dataclass(frozen=True)
@@ -109,20 +107,20 @@ def output_of(values: dict[str, Any]) -> Output:
     )
 
 
+def settings_file() -> Path | None:
+    """The nearest pyproject.toml, in the current folder or above."""
+    here = Path.cwd()
+    paths = (folder / "pyproject.toml" for folder in (here, *here.parents))
+    return next((path for path in paths if path.is_file()), None)
+
+
 def settings_map(commands: dict[str, click.Command]) -> dict[str, Any]:
     """Defaults for every command from ``[tool.backproof]`` of the nearest pyproject.toml.
 
     Raises:
         UsageError: the file cannot be read, or has a key that is not known.
     """
-    path = next(
-        (
-            p / "pyproject.toml"
-            for p in (Path.cwd(), *Path.cwd().parents)
-            if (p / "pyproject.toml").is_file()
-        ),
-        None,
-    )
+    path = settings_file()
     if path is None:
         return {}
     try:
@@ -139,8 +137,6 @@ def settings_map(commands: dict[str, click.Command]) -> dict[str, Any]:
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in known:
-            from backproof.spec.errors import suggestion
-
             raise UsageError(
                 f"{path}: [tool.backproof] has an unknown key '{key}'",
                 suggestion(name, known) or f"known are {', '.join(sorted(known))}",

@@ -5,7 +5,7 @@ algebra, is held against.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from random import Random
 
@@ -16,8 +16,8 @@ from backproof.spec import terms as t
 from backproof.spec.derive import Derivation
 from backproof.spec.numbers import Balls
 from backproof.spec.pointwise import Evaluation
-from backproof.spec.program import Axis, Program, Tensor
-from backproof.spec.source import Source
+from backproof.spec.program import Axis, Program, Statement, Tensor
+from backproof.spec.source import Source, Span
 from backproof.spec.terms import Index, Term
 
 FIXED = settings(
@@ -27,14 +27,14 @@ FIXED = settings(
     max_examples=120,
     suppress_health_check=list(HealthCheck),
 )
-SIZES = {"a": 2, "b": 3}
-# Named by axis and letter.
-Ai, Aj, Ak, Am = (Index(name, "a") for name in "ijkm")
-Bp, Bq, Br = (Index(name, "b") for name in "pqr")
+SIZES = {"i": 2, "p": 3}
+# Named by the axis, first or second, and the letter.
+Ai, Aj, Ak, Am = (Index(name, "i") for name in "ijkm")
+Bp, Bq, Br = (Index(name, "p") for name in "pqr")
 FREE = (Ai, Aj, Bp)
 EVERY = (Ai, Aj, Ak, Am, Bp, Bq, Br)
 # The axes of each tensor.
-TENSORS = {"s": "", "x": "a", "y": "a", "u": "b", "M": "aa", "N": "ab", "T": "aba"}
+TENSORS = {"s": "", "x": "i", "y": "i", "u": "p", "M": "ii", "N": "ip", "T": "ipi"}
 SMOOTH = ("exp", "sigmoid", "tanh", "softplus", "erf", "silu", "gelu")
 PIECEWISE = ("relu", "abs", "step", "sign", "leaky_relu")
 
@@ -54,13 +54,15 @@ def terms(
     softmax: bool = False,
     depth: int = 3,
     free: tuple[Index, ...] = FREE,
+    tensors: Mapping[str, str] | None = None,
 ) -> Term:
     """A term whose free indices are among the given ones; bound ones may hide them."""
+    table = TENSORS if tensors is None else tensors
 
     def entry(scope: tuple[Index, ...]) -> Term:
         fitting = {
             name: [[i for i in scope if i.axis == axis] for axis in axes]
-            for name, axes in TENSORS.items()
+            for name, axes in table.items()
         }
         names = sorted(name for name, places in fitting.items() if all(places))
         name = draw(st.sampled_from(names))
@@ -103,6 +105,37 @@ def terms(
         return leaf(scope)
 
     return node(free, depth)
+
+
+@st.composite
+def programs(
+    draw: st.DrawFn,
+    functions: tuple[str, ...] = (),
+    powers: tuple[Fraction | int, ...] = (2,),
+    softmax: bool = False,
+    depth: int = 2,
+) -> Program:
+    """Up to three statements, in which any tensor may be used many times or not at all."""
+    tensors = dict(TENSORS)
+    statements = []
+    for k in range(draw(st.integers(1, 3))):
+        kept = draw(st.sampled_from([(), (Ai,), (Ai, Aj), (Bp, Ai), (Bp,)]))
+        value = draw(terms(functions, powers, softmax, depth, kept, tensors))
+        target = t.entry(f"R{k}", kept)
+        statements.append(Statement(target, value, Span(0, 0), ""))
+        tensors[f"R{k}"] = "".join(i.axis for i in kept)
+    return program(tensors, statements)
+
+
+def program(tensors: Mapping[str, str], statements: Sequence[Statement] = ()) -> Program:
+    """A program over the axes i and p, of tensors whose axes are given as letters."""
+    letters = {"i": ("i", "j", "k", "m"), "p": ("p", "q", "r")}
+    known = {
+        name: Tensor(name, tuple(Index(letters[axis][0], axis) for axis in axes))
+        for name, axes in tensors.items()
+    }
+    axes = {axis: Axis(axis, letters[axis]) for axis in SIZES}
+    return Program(Source(""), axes, known, tuple(statements), functions=("g",))
 
 
 # ---------------------------------------------------------------- values
@@ -179,21 +212,14 @@ def places(
         yield dict(zip(indices, point, strict=True))
 
 
-def nothing_given() -> Derivation:
-    """A derivation of the tensors above and nothing else."""
-    tensors = {
-        name: Tensor(name, tuple(Index(f"{axis}{k}", axis) for k, axis in enumerate(axes)))
-        for name, axes in TENSORS.items()
-    }
-    axes = {axis: Axis(axis, (axis,)) for axis in SIZES}
-    return Derivation(Program(Source(""), axes, tensors, ()), {})
-
-
 def enclosures(sizes: Mapping[str, int] = SIZES) -> Evaluation:
     """Values as balls of 200 bits; ``difference_is_zero`` reads them."""
     balls = Balls()
     return Evaluation(
-        nothing_given(), balls, sizes, lambda name, at: balls.number(entry_value(name, at))
+        Derivation(program(TENSORS), {}),
+        balls,
+        sizes,
+        lambda name, at: balls.number(entry_value(name, at)),
     )
 
 

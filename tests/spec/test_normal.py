@@ -339,7 +339,7 @@ def test_a_root_of_a_negative_number_is_no_form() -> None:
         (t.power(x(Ai), 2), False),
         (t.total((Ai,), t.apply("exp", x(Ai))), True),
         (t.add(t.apply("exp", x(Ai)), t.negative(t.ONE)), False),
-        (t.add(t.apply("abs", x(Ai)), t.size("a")), True),
+        (t.add(t.apply("abs", x(Ai)), t.size("i")), True),
         (t.add(t.total((Ai,), t.power(x(Ai), 2)), t.constant("pi")), True),
         (t.apply("tanh", x(Ai)), False),
         (t.ZERO, False),
