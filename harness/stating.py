@@ -41,7 +41,7 @@ def state(
         is_file = False
     if is_file:
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{given}: {getattr(error, 'strerror', None) or error}") from None
         return _spec(text, given, activation, scale)

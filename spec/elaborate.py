@@ -438,7 +438,10 @@ class Lowering:
 
     def _binary(self, node: BinarySyntax, scope: set[str] | None, bound: set[str]) -> Term:
         if node.operator == "^":
-            return power(self.term(node.left, scope, bound), self._exponent(node.right))
+            base, exponent = self.term(node.left, scope, bound), self._exponent(node.right)
+            if exponent < 0 and isinstance(base, Number) and base.value == 0:
+                raise SpecError("division by zero", self.source, node.span)
+            return power(base, exponent)
         # A chain of operators leans to the left: followed by a loop, however long it is.
         group = ("+", "-") if node.operator in ("+", "-") else ("*", "/")
         parts: list[tuple[str, Syntax]] = []

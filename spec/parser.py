@@ -128,8 +128,9 @@ class _Parser:
                 raise self.unexpected("an operator or the end of the line")
             self.skip_lines()
         if not statements:
+            empty = not (axes or assumptions)
             raise SpecError(
-                "no statement found: the text is empty",
+                "no statement found" + (": the text is empty" if empty else ""),
                 self.source,
                 Span(0, 0),
                 help="write one such as  Z[n,o] = sum[i](X[n,i]*W[o,i]) + b[o]",
