@@ -10,7 +10,8 @@ verify: $(VENV)/.run
 	$(BIN)/backproof verify
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto
+	# Each worker computes on one thread: more would wait for each other.
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 # Everything that the continuous integration runs.
 check:

@@ -273,6 +273,7 @@ class Polynomial:
         self._atom = atom
         self._counts = count(form, sizes, fmt.bits)
         self._roundoff = roundoff(self._counts, fmt, accumulate)
+        self._part_radii: list[MaybeArray] = []
         self.sharper: Sharper | None = None
 
     def result(self) -> Uncertain:
@@ -299,7 +300,7 @@ class Polynomial:
             value, left, own = (a.reshape(shape) for a in gather(places))
             owned: MaybeArray = (own + np.abs(left)) * UP
         else:
-            value, owned = self._value(parts, radius)
+            value, owned = self._value(parts)
             owned = _with_underflows(owned, underflows, FLOAT64)
         self.sharper = gather
         radius = _with_underflows(radius, underflows, self._fmt)
@@ -415,7 +416,7 @@ class Polynomial:
 
     def _radius(self, parts: Sequence[_Product]) -> MaybeArray:
         result: MaybeArray = None
-        self._part_radii: list[MaybeArray] = []
+        self._part_radii = []
         for part in parts:
             found = part.bound([a.spread for a in part.arrays], self._roundoff)
             self._part_radii.append(found)
@@ -423,9 +424,8 @@ class Polynomial:
                 result = total(result, aligned(found, part.out, self._out))
         return result
 
-    def _value(
-        self, parts: Sequence[_Product], radius: MaybeArray
-    ) -> tuple[FloatArray, MaybeArray]:
+    def _value(self, parts: Sequence[_Product]) -> tuple[FloatArray, MaybeArray]:
+        """The reference's value and own radius; after ``_radius``, whose parts it may use."""
         value: FloatArray | None = None
         own: MaybeArray = None
         adds = len(parts) - 1

@@ -255,7 +255,12 @@ class Evaluation:
 
     def _statement(self, form: ArrayForm, name: str | None) -> Uncertain:
         if not isinstance(form, (Einsum, Total, Scalar)) and not is_product(form):
-            return self._atom(form)
+            found = self._atom(form)
+            if name is not None and isinstance(form, Named) and form.name in self._sharper:
+                # Another name for a tensor, with its indices in the same order.
+                self._sharper[name] = self._sharper[form.name]
+                self._summands[name] = self._summands[form.name]
+            return found
         if isinstance(form, Einsum) and len(form.operands) == 1 and form.coefficient is ONE:
             operand = form.operands[0]
             if not form.summed and operand.indices == form.indices:

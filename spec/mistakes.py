@@ -561,7 +561,9 @@ def _with_operand(
             continue
         written.append(mine)
         needs.append((mine.axis, theirs.axis))
-    value = _replaced(e.value, operand, entry(name, written))
+    # An operator along the index, such as softmax, goes with it.
+    moved = substitute(e.value, renamed)
+    value = _replaced(moved, substitute(operand, renamed), entry(name, written))
     target = tuple(renamed.get(i, i) for i in e.target.indices)
     return e.wrong(mistake, value, target, tuple(needs))
 

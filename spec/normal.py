@@ -8,7 +8,8 @@ nothing.
 Relations used, each true for every real argument at which both sides are defined:
     derivatives as the table of functions states them;  tanh(x) = 2 sigmoid(2x) - 1
     sigmoid(-x) = 1 - sigmoid(x);  erf(-x) = -erf(x);  relu(x) = x step(x);  step(x)^2 = step(x)
-    relu(-x) = relu(x) - x;  abs(-x) = abs(x);  abs(x)^2 = x^2;  step(relu(x)) = step(x)
+    relu(-x) = relu(x) - x;  abs(-x) = abs(x);  abs(x)^2 = x^2
+    step(relu(x)) = step(x), and so for every function of two slopes that are not negative
     relu, abs, step and sign of what is known to be positive, or to be negative
     exp(x + y) = exp(x) exp(y);  log(exp(x)) = x;  exp(a log(x)) = x^a;  the logarithm of a
     product of positive factors;  softmax and logsumexp through exp, log and a sum
@@ -239,7 +240,7 @@ class Poly:
     @cached_property
     def key(self) -> str:
         """The polynomial as a text that equal polynomials share."""
-        return "+".join(sorted(f"{c}{_monomial_key(m)}" for m, c in self.terms.items()))
+        return "+".join(sorted(f"{c}{_monomial_key(m)}" for m, c in self.terms.items())) or "0"
 
     @cached_property
     def free(self) -> frozenset[Index]:
@@ -300,6 +301,11 @@ class Poly:
                 product, extra = _times(left, right)
                 terms[product] = terms.get(product, Fraction(0)) + a * b * extra
         return _multiplied_out(Poly(terms))
+
+    def ratio_to(self, other: Poly) -> Fraction:
+        """The coefficient here over the coefficient there, of the first monomial there."""
+        monomial = min(other.terms, key=_monomial_key)
+        return self.terms.get(monomial, Fraction(0)) / other.terms[monomial]
 
     def scaled(self, by: Fraction) -> Poly:
         """Every coefficient times a number."""
@@ -516,8 +522,6 @@ def _key_of(atom: Atom, exponent: Fraction) -> Callable[[Mapping[Index, Index]],
 
 
 def _raised(base: Poly, exponent: Fraction) -> Poly:
-    if abs(exponent) > LARGEST_NUMBER:
-        raise TooLargeError(f"a power past {LARGEST_NUMBER}")
     if exponent.denominator == 1 and exponent >= 0 and len(base.terms) > 1:
         if exponent > MAX_POWER:
             raise TooLargeError(f"a power past {MAX_POWER} of a sum")
@@ -560,16 +564,18 @@ def _content(poly: Poly) -> Fraction:
 
 
 def _shared_factor(poly: Poly) -> Monomial:
-    """The atoms that all monomials have, with the least exponent of each."""
+    """The product of atoms without which no atom is below the line, and none in all monomials."""
     monomials = [dict(m) for m in poly.terms]
-    shared = dict(monomials[0])
-    for monomial in monomials[1:]:
-        shared = {a: min(e, monomial[a]) for a, e in shared.items() if a in monomial}
-    return tuple(shared.items())
+    atoms = dict.fromkeys(a for m in monomials for a in m)
+    least = {a: min(m.get(a, Fraction(0)) for m in monomials) for a in atoms}
+    return tuple((a, e) for a, e in least.items() if e)
 
 
 def _number_power(value: Fraction, exponent: Fraction) -> Poly:
     if exponent.denominator == 1:
+        bits = max(value.numerator.bit_length(), value.denominator.bit_length())
+        if abs(value) != 1 and bits * abs(exponent.numerator) > LARGEST_NUMBER:
+            raise TooLargeError(f"a number of more than {LARGEST_NUMBER} bits")
         return _constant(value**exponent.numerator)
     exponents: dict[Atom, Fraction] = {}
     for number_, sign in ((value.numerator, 1), (value.denominator, -1)):
@@ -626,18 +632,36 @@ def _exp(argument: Poly) -> Poly:
 
 
 def _log(argument: Poly) -> Poly:
-    if len(argument.terms) != 1:
+    if argument.is_zero:
         return _plain("log", argument)
+    if len(argument.terms) > 1:
+        shared = tuple((a, e) for a, e in _shared_factor(argument) if a.positive)
+        if not shared:
+            return _plain("log", argument)
+        inverse, extra = _reduced({a: -e for a, e in shared})
+        return _log(Poly({shared: Fraction(1)})) + _log(argument * Poly({inverse: extra}))
     ((monomial, coefficient),) = argument.terms.items()
     if coefficient <= 0 or not all(a.positive for a, _ in monomial):
         return _plain("log", argument)
-    result = ZERO_POLY if coefficient == 1 else _plain("log", _constant(coefficient))
+    parts = [_log_of_number(coefficient)]
     for atom, exponent in monomial:
-        if atom.is_plain("exp") and atom.inner is not None:
-            result = result + atom.inner.scaled(exponent)
+        if atom.kind == "radical":
+            parts.append(_log_of_number(Fraction(atom.order)).scaled(exponent))
+        elif atom.is_plain("exp") and atom.inner is not None:
+            parts.append(atom.inner.scaled(exponent))
+        elif atom.kind == "poly" and atom.inner is not None:
+            parts.append(_log(atom.inner).scaled(exponent))
         else:
-            result = result + _plain("log", _atom(atom)).scaled(exponent)
-    return result
+            parts.append(_plain("log", _atom(atom)).scaled(exponent))
+    return _joined(parts)
+
+
+def _log_of_number(value: Fraction) -> Poly:
+    return _joined(
+        _plain("log", _constant(Fraction(prime))).scaled(Fraction(sign * count))
+        for number_, sign in ((value.numerator, 1), (value.denominator, -1))
+        for prime, count in _factorised(number_).items()
+    )
 
 
 def _sigmoid(argument: Poly) -> Poly:
@@ -681,13 +705,17 @@ def _step(argument: Poly) -> Poly:
         return ZERO_POLY
     if argument.positive:
         return ONE_POLY
-    # step(relu(x)) = step(x): a mask taken at the output of relu is the mask at its input.
+    # A mask taken at the output of relu, or of leaky_relu, is the mask at its input:
+    # of x*(a + b*step(x)) the sign is that of a for x < 0, and that of a + b for x > 0.
     for atom in sorted({a for m in argument.terms for a, _ in m if a.is_plain("step")}):
         assert atom.inner is not None
-        positive_part = atom.inner * _atom(atom)
-        if positive_part == argument:
+        above = atom.inner * _atom(atom)
+        below, slope = (argument.ratio_to(part) for part in (atom.inner, above))
+        if atom.inner.scaled(below) + above.scaled(slope) != argument:
+            continue
+        if below >= 0 and below + slope > 0:
             return _atom(atom)
-        if positive_part - atom.inner == argument:
+        if below < 0 and below + slope <= 0:
             return _plain("step", atom.inner.scaled(Fraction(-1)))
     return _plain("step", argument)
 

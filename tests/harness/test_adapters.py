@@ -20,7 +20,7 @@ from backproof.errors import NotInferredError, UsageError
 from backproof.loading import load
 from backproof.spec.errors import SpecError
 from backproof.spec.functions import ACTIVATIONS
-from backproof.spec.library import dense, layouts
+from backproof.spec.library import dense, layouts, losses
 from backproof.subjects import Subject, SubjectError
 from tests.layer_headers import LayerCase, all_layers
 
@@ -1157,7 +1157,12 @@ def test_the_bundled_layers_come_in_every_layout_and_activation() -> None:
 
     pairs = {(s.spec.layout, s.spec.activation) for s in subjects if s.upstream == "A"}
     assert pairs == {(layout, name) for layout in layouts() for name in ACTIVATIONS}
-    assert len(subjects) == 2 * len(pairs) + 1
+    functions = [s for s in subjects if "dense_backward" in s.label]
+    assert {s.spec.layout for s in functions} == set(layouts())
+    others = {s.spec.name for s in subjects if s.upstream == "L"}
+    assert others == {*losses(), "network of 2"}
+    # One by one: the note's layer, and what was counted above.
+    assert len(subjects) == 1 + len(pairs) + len(functions) + len(others)
 
 
 @pytest.mark.parametrize("layout", layouts())

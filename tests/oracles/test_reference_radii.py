@@ -305,6 +305,22 @@ def test_large_products_are_bounded_in_float32_and_still_from_above():
     assert (found["dW"].own <= 0.7 * found["dW"].radius).all()
 
 
+@pytest.mark.parametrize("activation", ["abs", "relu", "tanh"])
+def test_what_the_reference_is_unsure_of_reaches_large_products(activation):
+    rng = np.random.default_rng(16)
+    shapes = {"X": (190, 170), "W": (170, 150), "b": (150,), "dA": (190, 150)}
+    inputs = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+    derivation = dense(layout="ni,io->no", activation=activation).derivation
+
+    found = reference(derivation, inputs, "float64")
+
+    # Both matrix products here were summed in float64: 2^-44 of them.
+    from_dZ = np.abs(inputs["X"]).T @ found["dZ"].own
+    assert (found["dW"].own >= from_dZ * (1 - 2.0**-44)).all()
+    P = np.abs(inputs["X"]).T @ np.abs(found["dZ"].value)
+    assert (found["dW"].own >= from_dZ + 90 * 2.0**-53 * P * (1 - 2.0**-44)).all()
+
+
 def test_detection_limit_shrinks_with_u():
     layout = "ni,io->no"
     inputs = layer_inputs(layout, np.random.default_rng(14), FORMATS["float16"])

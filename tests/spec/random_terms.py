@@ -5,7 +5,7 @@ algebra, is held against.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from random import Random
 
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from backproof.spec import terms as t
 from backproof.spec.derive import Derivation
+from backproof.spec.functions import FUNCTIONS
 from backproof.spec.numbers import Balls
 from backproof.spec.pointwise import Evaluation
 from backproof.spec.program import Axis, Program, Statement, Tensor
@@ -154,45 +155,87 @@ def polynomial(order: int, z: Fraction) -> Fraction:
     return (z**3 - 2 * z + 1, 3 * z**2 - 2, 6 * z, Fraction(6), Fraction(0))[min(order, 4)]
 
 
-def value(term: Term, at: Mapping[Index, int], sizes: Mapping[str, int] = SIZES) -> Fraction:
+def value(
+    term: Term,
+    at: Mapping[Index, int],
+    sizes: Mapping[str, int] = SIZES,
+    entry: Callable[[str, tuple[int, ...]], Fraction] = entry_value,
+    abstract: Callable[[str, int, Fraction], Fraction] = lambda _, order, z: polynomial(order, z),
+) -> Fraction:
     """The value of a term without transcendental functions, where its indices are as given.
+
+    Args:
+        term: the term.
+        at: the positions of its free indices, from 0.
+        sizes: of the axes.
+        entry: the values of tensors.
+        abstract: the values of the derivatives of abstract functions.
 
     Raises:
         Undefined: a division by zero, a kink, or an irrational value.
     """
-    if isinstance(term, t.Number):
-        return term.value
-    if isinstance(term, t.Size):
-        return Fraction(sizes[term.axis])
-    if isinstance(term, t.Entry):
-        return entry_value(term.tensor, tuple(at[i] for i in term.indices))
-    if isinstance(term, t.Delta):
-        return Fraction(1 if at[term.left] == at[term.right] else 0)
-    if isinstance(term, t.Add):
-        return sum((value(part, at, sizes) for part in term.terms), Fraction(0))
-    if isinstance(term, t.Mul):
-        result = Fraction(1)
-        for factor in term.factors:
-            result *= value(factor, at, sizes)
-        return result
-    if isinstance(term, t.Sum):
-        return sum(
-            (value(term.body, at | point, sizes) for point in places(term.indices, sizes)),
-            Fraction(0),
-        )
-    if isinstance(term, t.Power):
-        base = value(term.base, at, sizes)
-        if term.exponent.denominator != 1 or (base == 0 and term.exponent < 0):
-            raise Undefined(term)
-        return Fraction(base**term.exponent.numerator)
-    if isinstance(term, t.Apply):
-        return _function(term.function, term.order, value(term.argument, at, sizes))
-    raise Undefined(term)
+
+    def on(node: Term, place: Mapping[Index, int]) -> Fraction:
+        if isinstance(node, t.Number):
+            return node.value
+        if isinstance(node, t.Size):
+            return Fraction(sizes[node.axis])
+        if isinstance(node, t.Entry):
+            return entry(node.tensor, tuple(place[i] for i in node.indices))
+        if isinstance(node, t.Delta):
+            return Fraction(1 if place[node.left] == place[node.right] else 0)
+        if isinstance(node, t.Add):
+            return sum((on(part, place) for part in node.terms), Fraction(0))
+        if isinstance(node, t.Mul):
+            result = Fraction(1)
+            for factor in node.factors:
+                result *= on(factor, place)
+            return result
+        if isinstance(node, t.Sum):
+            points = places(node.indices, sizes)
+            return sum((on(node.body, {**place, **point}) for point in points), Fraction(0))
+        if isinstance(node, t.Power):
+            base = _root(on(node.base, place), node.exponent.denominator)
+            if base == 0 and node.exponent < 0:
+                raise Undefined(node)
+            return Fraction(base**node.exponent.numerator)
+        if isinstance(node, t.Apply):
+            argument = on(node.argument, place)
+            if node.function not in FUNCTIONS:
+                return abstract(node.function, node.order, argument)
+            return _function(node.function, node.order, argument)
+        if isinstance(node, (t.Softmax, t.LogSumExp)):
+            # Exponentials are rational where the exponents are zero, and nowhere else.
+            every = [on(node.body, {**place, **at}) for at in places((node.index,), sizes)]
+            if any(every) or (isinstance(node, t.LogSumExp) and len(every) > 1):
+                raise Undefined(node)
+            return Fraction(1, len(every)) if isinstance(node, t.Softmax) else Fraction(0)
+        raise Undefined(node)
+
+    return on(term, at)
+
+
+def _root(z: Fraction, degree: int) -> Fraction:
+    if degree == 1:
+        return z
+    for base in (Fraction(a, b) for a in range(50) for b in range(1, 50)):
+        if base**degree == z:
+            return base
+    raise Undefined(z)
+
+
+AT_ZERO = {
+    "exp": (1, 1),
+    "sigmoid": (Fraction(1, 2), Fraction(1, 4)),
+    "tanh": (0, 1),
+    "silu": (0, Fraction(1, 2)),
+    "erf": (0,),
+}
 
 
 def _function(name: str, order: int, z: Fraction) -> Fraction:
-    if name == "g":
-        return polynomial(order, z)
+    if z == 0 and order < len(AT_ZERO.get(name, ())):
+        return Fraction(AT_ZERO[name][order])
     if z == 0 or name not in PIECEWISE:
         raise Undefined(name)
     above = z > 0
