@@ -87,9 +87,10 @@ def named(
     if name == "dense":
         return dense(layout=layout, activation=activation, scale=scale)
     if name == "dense-l":
-        return dense_l(layout=layout, activation=activation)
+        return dense_l(layout=layout, activation=activation, scale=scale)
     if name == "network":
-        return network(3 if depth is None else depth, layout=layout, activation=activation or "g")
+        layers = 3 if depth is None else depth
+        return network(layers, layout=layout, activation=activation or "g", scale=scale)
     for found in entries():
         if found.name == name:
             return Spec(found.text, name=name, source_name=found.file, scale=scale)
@@ -142,14 +143,16 @@ def affine(*, layout: str | None = None, scale: str = "sum") -> Spec:
     return Spec(text, name="dense", layout=found.layout, scale=scale, source_name=found.file)
 
 
-def dense_l(*, layout: str | None = None, activation: str | None = None) -> Spec:
+def dense_l(
+    *, layout: str | None = None, activation: str | None = None, scale: str = "sum"
+) -> Spec:
     """The dense layer number l of a network, l a symbol: A{l-1} in, A{l} out."""
     found = _dense_entry(layout)
     program = Spec(found.text, source_name=found.file).program
     tensors = {"X": "A{l-1}"} | {name: f"{name}{{l}}" for name in ("Z", "W", "b", "A")}
     text = program_text(_roles(program.axes), statement_terms(program, tensors, {}))
     functions = {} if activation in (None, "g") else {"g": str(activation)}
-    return Spec(text, name="dense layer l", layout=found.layout, functions=functions)
+    return Spec(text, name="dense layer l", layout=found.layout, functions=functions, scale=scale)
 
 
 def _roles(axes: Mapping[str, Axis]) -> dict[str, tuple[str, ...]]:
@@ -162,6 +165,7 @@ def network(
     layout: str | None = None,
     activation: str | Sequence[str] = "g",
     loss: str | None = None,
+    scale: str = "sum",
 ) -> Spec:
     """Dense layers composed: X in, A1, A2, ... out, and a loss L against targets Y if asked for.
 
@@ -170,6 +174,7 @@ def network(
         layout: of all layers.
         activation: of all layers, or one a layer; ``g`` leaves them abstract, as g1, g2, ...
         loss: a loss of the library, taken of the last output.
+        scale: see ``Spec``.
 
     Raises:
         SpecError: a depth under 1, or an unknown layout, activation or loss.
@@ -202,6 +207,11 @@ def network(
         statements += statement_terms(program, tensors, letters)
     axes["outputs"] = ("o",)
     if loss is not None:
+        if loss not in losses():
+            raise SpecError(
+                f"no loss is named '{loss}'",
+                help=suggestion(loss, losses()) or f"known are {', '.join(losses())}",
+            )
         stated = named(loss).program
         columns = found.layout.endswith("on")
         for left, right in statement_terms(stated, {"A": f"A{depth}"}, {}):
@@ -210,4 +220,4 @@ def network(
             statements.append((left, right))
         axes["outputs"] = stated.axes["o"].letters
     text = program_text(axes, statements)
-    return Spec(text, name=f"network of {depth}", layout=found.layout)
+    return Spec(text, name=f"network of {depth}", layout=found.layout, scale=scale)
