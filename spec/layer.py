@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -12,9 +12,9 @@ from backproof.spec.elaborate import elaborate
 from backproof.spec.errors import SpecError, suggestion
 from backproof.spec.functions import ACTIVATIONS, FUNCTIONS
 from backproof.spec.naming import name_bound
-from backproof.spec.program import Program, Statement
-from backproof.spec.source import Source
-from backproof.spec.terms import Apply, Entry, Term, apply, rebuild, softmax
+from backproof.spec.program import Program
+from backproof.spec.source import Source, Span
+from backproof.spec.terms import Apply, Entry, Index, Term, apply, rebuild, softmax
 
 SCALES = ("sum", "mean")
 
@@ -207,25 +207,42 @@ def bind_functions(program: Program, functions: Mapping[str, str]) -> Program:
                 f"unknown activation '{known}'",
                 help=suggestion(known, ACTIVATIONS) or f"known are {', '.join(ACTIVATIONS)}",
             )
-    statements = tuple(_bind(program, s, functions) for s in program.statements)
+    statements = tuple(
+        dataclasses.replace(s, value=_bound(program, s.value, s.target.indices, s.span, functions))
+        for s in program.statements
+    )
+    assumptions = tuple(
+        dataclasses.replace(
+            a,
+            left=_bound(program, a.left, sorted(a.left.free), None, functions),
+            right=_bound(program, a.right, sorted(a.right.free), None, functions),
+        )
+        for a in program.assumptions
+    )
     rest = tuple(f for f in program.functions if f not in functions)
-    return dataclasses.replace(program, statements=statements, functions=rest)
+    return dataclasses.replace(
+        program, statements=statements, assumptions=assumptions, functions=rest
+    )
 
 
-def _bind(program: Program, statement: Statement, functions: Mapping[str, str]) -> Statement:
+def _bound(
+    program: Program,
+    value: Term,
+    indices: Iterable[Index],
+    span: Span | None,
+    functions: Mapping[str, str],
+) -> Term:
     def on(term: Term) -> Term:
         term = rebuild(term, on)
         if isinstance(term, Apply) and term.function in functions:
             known = functions[term.function]
             if known == "softmax":
-                along = [
-                    i for i in statement.target.indices if program.axes[i.axis].role == "outputs"
-                ]
+                along = [i for i in indices if program.axes[i.axis].role == "outputs"]
                 if len(along) != 1 or term.order:
                     raise SpecError(
                         "softmax needs exactly one axis whose role is outputs on the left",
                         program.source,
-                        statement.span,
+                        span,
                         help="declare it: axes o: outputs",
                     )
                 return softmax(along[0], term.argument)
@@ -234,4 +251,4 @@ def _bind(program: Program, statement: Statement, functions: Mapping[str, str]) 
             return apply(known, term.argument, term.order)
         return term
 
-    return dataclasses.replace(statement, value=on(statement.value))
+    return on(value)

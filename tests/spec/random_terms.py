@@ -236,15 +236,19 @@ AT_ZERO = {
 def _function(name: str, order: int, z: Fraction) -> Fraction:
     if z == 0 and order < len(AT_ZERO.get(name, ())):
         return Fraction(AT_ZERO[name][order])
-    if z == 0 or name not in PIECEWISE:
+    if name not in PIECEWISE:
         raise Undefined(name)
-    above = z > 0
     slopes = {"relu": (0, 1), "abs": (-1, 1), "leaky_relu": (Fraction(1, 100), 1)}
-    if name in slopes:
-        slope = Fraction(slopes[name][above])
-        return (slope * z, slope, Fraction(0))[min(order, 2)]
     levels = {"step": (0, 1), "sign": (-1, 1)}
-    return Fraction(levels[name][above] if order == 0 else 0)
+    # Past the order at which they jump, they are taken to be zero everywhere.
+    if order > (1 if name in slopes else 0):
+        return Fraction(0)
+    if z == 0:
+        raise Undefined(name)
+    if name in levels:
+        return Fraction(levels[name][z > 0])
+    slope = Fraction(slopes[name][z > 0])
+    return slope if order else slope * z
 
 
 def places(

@@ -526,12 +526,12 @@ def test_the_left_side_stays_on_the_left() -> None:
 
 
 def test_reasons_and_shapes_name_axes() -> None:
-    claim, answer = answered("oi", "dX = dZ W^T")
+    _, answer = answered("oi", "dX = dZ W^T")
     assert "(n, o) and (i, o)" in answer.reason
     _, answer = answered("oi", "db = dZ")
     assert answer.reason == "the left side has shape (o,), the right side (n, o)"
     assert answer.witness is None
-    claim, answer = answered("oi", "db[o] = dZ[n,o]")
+    _, answer = answered("oi", "db[o] = dZ[n,o]")
     assert answer.reason == "the right side depends on n, the left side does not"
     _, answer = answered("oi", "sum[i](W[i,i]) = sum[o](W[o,o])")
     assert answer.assumption == "size(o) = size(i)"

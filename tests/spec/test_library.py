@@ -46,7 +46,7 @@ def test_a_layer_s_layout_is_the_einsum_of_its_product() -> None:
 @pytest.mark.parametrize("layout", layouts())
 def test_the_dense_layer_computes_what_three_loops_do(layout: str) -> None:
     program = dense(layout=layout, activation="relu").program
-    operands, output = layout.split("->")
+    operands = layout.split("->")[0]
     order = dict(zip("XW" if operands.startswith("n") else "WX", operands.split(","), strict=True))
 
     def entry(name: str, at: dict[str, int]) -> Fraction:
