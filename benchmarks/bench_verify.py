@@ -67,9 +67,7 @@ def rows(examples: int = 36) -> list[dict[str, Any]]:
     finally:
         for holder, name, function in kept:
             setattr(holder, name, function)
-    found = [
-        {"phase": phase, "seconds": clock.spent.get(phase, 0.0)} for phase, _, _ in PHASES
-    ]
+    found = [{"phase": phase, "seconds": clock.spent.get(phase, 0.0)} for phase, _, _ in PHASES]
     found.append({"phase": "all the rest", "seconds": whole - sum(r["seconds"] for r in found)})
     for row in found:
         row["share"] = row["seconds"] / whole

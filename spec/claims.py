@@ -21,7 +21,7 @@ from backproof.spec.matrix_notation import (
 from backproof.spec.naming import name_bound
 from backproof.spec.parser import parse_claim
 from backproof.spec.program import Axis, Program, Tensor
-from backproof.spec.source import Source
+from backproof.spec.source import Source, Span
 from backproof.spec.syntax import (
     BinarySyntax,
     CallSyntax,
@@ -480,14 +480,25 @@ def _read_bare_matrix(source: Source) -> Claim:
         if name not in tensors:
             if _called(source, name):
                 return None
-            matrix = name[:1].isupper()
+            # dW is a matrix because W is one.
+            matrix = name[:1].isupper() or (name[:1] == "d" and name[1:2].isupper())
             tensors[name] = (f"{name}_rows", f"{name}_columns") if matrix else (name,)
         return tensors[name]
 
     reader = MatrixReader(source, axes_of, {}, (), merging.merge)
     left, right = reader.equation()
     shapes = (_shape(left.indices), _shape(right.indices))
-    left, right = _same_shape(left, right, merging)
+    try:
+        left, right = _same_shape(left, right, merging)
+    except _AxesDiffer as error:
+        # Whether it is, is known only once it is known what is a matrix.
+        raise SpecError(
+            str(error),
+            source,
+            Span(0, len(source.text)),
+            help="where nothing is given, capitals are matrices and small letters are vectors; "
+            "index notation says what each tensor is",
+        ) from None
     reader.check_powers(merging.root)
     names = {axis: merging.root(axis) for axes in tensors.values() for axis in axes}
 

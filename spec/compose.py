@@ -17,10 +17,13 @@ from backproof.spec.terms import (
     Term,
     delta,
     entry,
+    fresh,
+    indices_in,
     logsumexp,
     rebuild,
     size,
     softmax,
+    substitute,
     total,
 )
 
@@ -58,7 +61,7 @@ def _with_indices(
 
 
 def on_axes(term: Term, axes: Mapping[str, str]) -> Term:
-    """A term over other axes; the letters of its indices stay."""
+    """A term over other axes; the letters of its free indices stay."""
     if not axes:
         return term
 
@@ -68,7 +71,25 @@ def on_axes(term: Term, axes: Mapping[str, str]) -> Term:
             axis = axes[axis]
         return Index(old.name, axis)
 
-    return _with_indices(term, index)
+    def apart(node: Term) -> Term:
+        # Two indices of one letter along two axes would become one.
+        if isinstance(node, (Sum, LogSumExp)):
+            bound = node.indices if isinstance(node, Sum) else (node.index,)
+            seen = {index(i) for i in node.free}
+            taken = set(indices_in(node))
+            change: dict[Index, Index] = {}
+            for old in bound:
+                if index(old) in seen:
+                    change[old] = fresh(old, taken)
+                    taken.add(change[old])
+                seen.add(index(change.get(old, old)))
+            body = apart(substitute(node.body, change))
+            if isinstance(node, Sum):
+                return total((change.get(i, i) for i in bound), body)
+            return logsumexp(change.get(node.index, node.index), body)
+        return rebuild(node, apart)
+
+    return _with_indices(apart(term), index)
 
 
 def reordered(term: Term, tensor: str, order: Sequence[int]) -> Term:
