@@ -85,7 +85,8 @@ def mean_over_samples(
         and g.name in wanted
     )
     divided = {q for q, d in diagnoses.items() if d.mistake.variant == DIVIDED and d.cause == q}
-    if not parameters or set(parameters) != divided or set(diagnoses) != divided:
+    # Where more than these are divided, what they come from is.
+    if not parameters or set(parameters) != divided:
         return None
     mean = Spec(
         spec.text,

@@ -311,6 +311,36 @@ def rewritten(term: Term, random: Random) -> Term:
     return term
 
 
+def altered(term: Term, random: Random) -> Term:
+    """A term with one change that most often, but not always, changes its value."""
+    target = random.choice(list(t.walk(term)))
+
+    def changed(node: Term) -> Term:
+        if isinstance(node, t.Entry) and node.indices:
+            places_ = list(node.indices)
+            k = random.randrange(len(places_))
+            places_[k] = random.choice([i for i in FREE if i.axis == places_[k].axis])
+            return t.entry(node.tensor, places_)
+        if isinstance(node, t.Apply):
+            turned = t.apply(node.function, t.negative(node.argument), node.order)
+            return random.choice([t.negative(node), turned, node.argument])
+        if isinstance(node, t.Sum):
+            return t.total(node.indices, t.negative(node.body))
+        if isinstance(node, t.Power):
+            return random.choice([node.base, t.power(node.base, node.exponent + 1)])
+        if isinstance(node, (t.Add, t.Mul)):
+            rest = node.children[1:]
+            return t.add(*rest) if isinstance(node, t.Add) else t.mul(*rest)
+        if isinstance(node, t.Delta):
+            return t.ONE
+        return t.apply(random.choice(["relu", "abs"]), node)
+
+    def on(node: Term) -> Term:
+        return changed(node) if node is target else t.rebuild(node, on)
+
+    return on(term)
+
+
 def renamed_apart(term: t.Sum, other: Term, random: Random) -> Term:
     """The sum with its bound indices under new names that the other term does not use."""
     taken = t.indices_in(other) | t.indices_in(term)

@@ -81,6 +81,21 @@ def test_axes_that_stand_for_others_are_followed() -> None:
     assert on_axes(term, {}) is term
 
 
+def test_two_indices_of_one_letter_stay_two_where_their_axes_become_one() -> None:
+    first, second = Index("k", "i"), Index("k", "p")
+    term = t.total(
+        (first,), t.mul(t.entry("x", (first,)), t.total((second,), t.entry("u", (second,))))
+    )
+    inside = t.total((second,), t.mul(t.entry("x", (first,)), t.entry("u", (second,))))
+
+    one = {"i": 2, "p": 2}
+    assert value(on_axes(term, {"p": "i"}), {}, {"i": 2}) == value(term, {}, one)
+    moved = on_axes(inside, {"p": "i"})
+    assert moved.free == {first}
+    for k in range(2):
+        assert value(moved, {first: k}, {"i": 2}) == value(inside, {first: k}, one)
+
+
 @FIXED
 @given(terms(functions=("g", "relu"), powers=(2, -1), depth=4))
 def test_letters_of_a_program_for_bound_indices_keep_the_value(term: Term) -> None:

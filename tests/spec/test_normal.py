@@ -25,6 +25,7 @@ from tests.spec.random_terms import (
     Am,
     Bp,
     Undefined,
+    altered,
     enclosures,
     places,
     rewritten,
@@ -174,6 +175,22 @@ def test_equal_forms_have_equal_values(left: Term, right: Term) -> None:
         assert all(first[at] == second[at] for at in first.keys() & second.keys())
     else:
         assert left is not right
+
+
+@FIXED
+@given(terms(functions=EXACT, powers=POWERS), st.integers(0, 10**9))
+def test_a_slight_change_keeps_the_form_only_where_it_keeps_the_value(
+    term: Term, seed: int
+) -> None:
+    random = Random(seed)
+    other = altered(rewritten(term, random), random)
+    try:
+        same = normalise(term) == normalise(other)
+    except (TooLargeError, ZeroDivisionError):
+        return
+    first, second = exact_values(term), exact_values(other)
+    differ = any(first[at] != second[at] for at in first.keys() & second.keys())
+    assert not (same and differ)
 
 
 # ---------------------------------------------------------------- sums below functions
