@@ -75,6 +75,8 @@ class Subject:
         facts: sentences on what was inferred and what was taken for what.
         file: its source file, if there is one.
         accumulate: the format that it declares to accumulate in, if not that of its inputs.
+        assumes: what the caller has to do for its results to be right, as sentences.
+        missing: for each gradient that it should give and does not, why.
     """
 
     label: str
@@ -87,6 +89,8 @@ class Subject:
     facts: tuple[str, ...] = ()
     file: str | None = None
     accumulate: str | None = None
+    assumes: tuple[str, ...] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
