@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+import numpy as np
 
 import backproof
 from backproof.adapters.bundled import bundled_subjects
@@ -21,6 +22,7 @@ from backproof.crosscheck import Answers, crosscheck
 from backproof.diagnosis import diagnose
 from backproof.errors import UsageError
 from backproof.findings import BAD, Wording
+from backproof.guarding import guarded
 from backproof.loading import Loaded, load
 from backproof.reports.finding import Control, Finding, Report, Verdict
 from backproof.shrinking import smallest
@@ -84,6 +86,25 @@ def verify(
         UsageError: a subject cannot be found, or what it is cannot be inferred.
         SpecError: the spec is wrong.
     """
+    # A layer's module may call np.seterr: our own arithmetic does not go by that.
+    with np.errstate(all="ignore"):
+        return _verify(
+            subject, spec, layout, activation, scale, mapping, accumulate, examples, seed, progress
+        )
+
+
+def _verify(
+    subject: Any,
+    spec: Spec | str | None,
+    layout: str | None,
+    activation: str | None,
+    scale: str | None,
+    mapping: Mapping[str, str] | None,
+    accumulate: str | None,
+    examples: int | None,
+    seed: int,
+    progress: Progress | None,
+) -> Report:
     if isinstance(spec, str):
         spec = state(spec, layout=layout, activation=activation, scale=scale or "sum")
     if subject is None:
@@ -143,10 +164,11 @@ def _subject(
 ) -> Subject:
     if isinstance(given, Subject):
         return given
-    found = load(given) if isinstance(given, str) else _loaded(given)
-    adapted = adapt(
-        found, spec=spec, layout=layout, activation=activation, scale=scale, mapping=mapping
-    )
+    with guarded():
+        found = load(given) if isinstance(given, str) else _loaded(given)
+        adapted = adapt(
+            found, spec=spec, layout=layout, activation=activation, scale=scale, mapping=mapping
+        )
     return adapted if accumulate is None else replace(adapted, accumulate=accumulate)
 
 
@@ -155,8 +177,10 @@ def _loaded(given: Any) -> Loaded:
     module = inspect.getmodule(given)
     name = getattr(given, "__qualname__", None)
     if module is None or name is None:
+        kind = type(given).__name__
         raise UsageError(
-            f"a subject is an address, a class or a function, found a {type(given).__name__}"
+            f"a subject is an address, a class or a function, found a {kind}",
+            f"give the class: bp.verify({kind})",
         )
     file = getattr(module, "__file__", None)
     return Loaded(given, module, file, name, f"{module.__name__}:{name}")
@@ -285,7 +309,6 @@ def _smallest(seen: Observations, quantity: str, judgements: Iterable[Judgement]
 
 def _environment(wanted: Settings, controls: Mapping[str, Control]) -> dict[str, Any]:
     import jax
-    import numpy as np
     import sympy
 
     return {

@@ -23,7 +23,7 @@ FloatArray = NDArray[np.float64]
 
 FORMATS = ("float64", "float32", "float16")
 SMALLEST_SIZES = (1, 4)
-LARGEST_SIZE = 160
+LARGEST_SIZE, LONG_SIZE = 160, 257
 # The product of a case's sizes: what a layer written in plain loops has to run through.
 LARGEST_WORK = 2**16
 # Entries up to which a case's numbers are drawn one by one, so that each can shrink.
@@ -276,9 +276,12 @@ def plan(inputs: Inputs, format: str, count: int, seed: int) -> list[Case]:
     """
     rng = np.random.default_rng(seed)
     axes = inputs.every_axis
+    small = dict(zip(axes, range(2, 2 + len(axes)), strict=True))
     families: list[dict[str, int]] = [
-        dict(zip(axes, range(2, 2 + len(axes)), strict=True)),
+        small,
         dict(zip(axes, range(1 + len(axes), 1, -1), strict=True)),
+        # One axis long: what stops after so many samples, inputs or outputs shows here.
+        *({**small, a: LONG_SIZE} for a in axes),
         dict.fromkeys(axes, 1),
         dict.fromkeys(axes, 3),
         {a: (17, 5, 9, 4)[k % 4] for k, a in enumerate(axes)},

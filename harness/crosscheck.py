@@ -10,13 +10,14 @@ import numpy as np
 
 from backproof.cases import Case, make_case
 from backproof.checking import Checker
+from backproof.guarding import guarded
 from backproof.oracles.attribution import Attribution, attribute
 from backproof.oracles.outcome import Answer, Question, Unavailable
 from backproof.oracles.reference import Bounded
 from backproof.oracles.registry import cheapest_first
 from backproof.reports.finding import Check, Evidence, Finding, Verdict
 from backproof.running import run
-from backproof.spec.derive import Derivation
+from backproof.spec.derive import Derivation, derive, up_to
 
 # The numbers of the cases at which all oracles are asked; the sizes are small and distinct.
 KINDS = ("whole", "normal")
@@ -78,8 +79,10 @@ def crosscheck(
     spec = checker.subject.spec
     key = (spec.text, tuple(spec.functions.items()), spec.scale, checker.subject.upstream)
     attributions: list[Attribution] = []
+    asked = _asked(checker)
+    wanted = tuple(name for name in checker.wanted if asked.definition(name) is not None)
     for case in _cases(checker, sizes):
-        given = answers.ask(checker.derivation, case, checker.wanted, key)
+        given = answers.ask(asked, case, wanted, key)
         attribution = attribute(given)
         attributions.append(attribution)
         for name in attribution.disputed:
@@ -94,6 +97,20 @@ def crosscheck(
     return found
 
 
+def _asked(checker: Checker) -> Derivation:
+    """The derivation that every oracle can be asked about.
+
+    A layer that is given the gradient of an intermediate is asked about as if it ended there:
+    what comes after takes no part in its gradients.
+    """
+    program = checker.subject.spec.program
+    upstream = checker.subject.upstream
+    if upstream in program.outputs:
+        return checker.derivation
+    mean_over = checker.subject.spec.samples if checker.subject.spec.scale == "mean" else None
+    return derive(up_to(program, upstream), mean_over)
+
+
 def _cases(checker: Checker, sizes: Mapping[str, int]) -> list[Case]:
     return [
         make_case(checker.inputs, sizes, "float64", kind, 7 + k) for k, kind in enumerate(KINDS)
@@ -103,22 +120,24 @@ def _cases(checker: Checker, sizes: Mapping[str, int]) -> list[Case]:
 def _differences(checker: Checker, case: Case) -> Answer | Unavailable:
     from backproof.oracles.registry import make
 
-    program = checker.derivation.program
+    asked = _asked(checker)
+    program = asked.program
     upstream = {n: a for n, a in case.inputs.items() if n not in program.inputs}
     session = checker.subject.open()
 
     def forward(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-        return session.run({**inputs, **{n: a.copy() for n, a in upstream.items()}})
+        with guarded():
+            return session.run({**inputs, **{n: a.copy() for n, a in upstream.items()}})
 
     output = checker.subject.upstream
     if output not in checker.wanted or output not in program.outputs:
         return Unavailable("differences", f"the layer does not show {output}")
     wanted = tuple(
         g.name
-        for g in checker.derivation.gradients.values()
+        for g in asked.gradients.values()
         if g.of in program.inputs and g.name in checker.wanted
     )
-    question = Question(checker.derivation, case.inputs, wanted)
+    question = Question(asked, case.inputs, wanted)
     try:
         return make("differences", forward=forward).answer(question)
     except Exception as error:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -34,14 +35,6 @@ class Diagnosis:
     cause: str
     also: tuple[Mistake, ...] = ()
     form: WrongForm | None = None
-
-
-@dataclass
-class _Candidate:
-    form: WrongForm
-    matched: int = 0
-    telling: int = 0
-    explains: set[str] = field(default_factory=set)
 
 
 def diagnose(
@@ -247,6 +240,8 @@ def _best(
 def _undescribed(checker: Checker, quantity: str, judgements: Sequence[Judgement]) -> Diagnosis:
     """No equation of the catalogue fits: what can be said of the results all the same."""
     for explanation in (
+        _as_not_finite,
+        _as_scaled,
         _as_lower_precision,
         _as_one_sample,
         _as_updated_parameter,
@@ -255,10 +250,6 @@ def _undescribed(checker: Checker, quantity: str, judgements: Sequence[Judgement
         mistake = explanation(checker, quantity, judgements)
         if mistake is not None:
             return Diagnosis(mistake, quantity)
-    factor = _constant_factor(judgements)
-    if factor is not None:
-        words = f"the result is {factor} times the right one in all cases"
-        return Diagnosis(Mistake("wrong-scale", f"times {factor}", words), quantity)
     if all(j.state is State.SHAPE for j in judgements):
         words = judgements[0].note
         return Diagnosis(Mistake("shape", "other", words), quantity)
@@ -266,23 +257,41 @@ def _undescribed(checker: Checker, quantity: str, judgements: Sequence[Judgement
     return Diagnosis(Mistake("other", "none fits", words), quantity)
 
 
+def _as_not_finite(
+    checker: Checker, quantity: str, judgements: Sequence[Judgement]
+) -> Mistake | None:
+    wrong = [j for j in judgements if j.state in _WRONG]
+    if not wrong or any(j.state is not State.NONFINITE for j in wrong):
+        return None
+    words = "not finite where the exact result is: an overflow on the way, or 0/0"
+    return Mistake("other", "not finite", words)
+
+
 def _as_lower_precision(
     checker: Checker, quantity: str, judgements: Sequence[Judgement]
 ) -> Mistake | None:
+    """Wrong in a wide format only, and each result is a number of a narrower one."""
     for name in ("float32", "float16"):
-        wide = [j for j in judgements if FORMATS[j.case.format].u < FORMATS[name].u]
-        if not wide:
+        narrow = FORMATS[name]
+        wrong = [j for j in judgements if j.state in _WRONG]
+        wide = [j for j in wrong if FORMATS[j.case.format].u < narrow.u]
+        if len(wide) < TELLING or len(wide) < len(wrong):
             continue
-        for j in wide:
-            bounds = reference(
-                checker.derivation, j.case.inputs, FORMATS[name], wanted=checker.wanted
-            )
-            if not _matches(j, bounds[quantity]):
-                break
-        else:
+        if any(j.state is not State.WRONG or not _is_of(j.got, name) for j in wide):
+            continue
+        bounds = [
+            reference(checker.derivation, j.case.inputs, narrow, wanted=(quantity,))[quantity]
+            for j in wide
+        ]
+        if all(_matches(j, bounded) for j, bounded in zip(wide, bounds, strict=True)):
             words = f"the result has the accuracy of {name} only"
             return Mistake("float-precision", name, words)
     return None
+
+
+def _is_of(array: Any, format: str) -> bool:
+    with np.errstate(all="ignore"):
+        return array is not None and np.array_equal(array, array.astype(format))
 
 
 def _as_one_sample(
@@ -385,21 +394,34 @@ def _as_reshaped(
     return None
 
 
-def _constant_factor(judgements: Sequence[Judgement]) -> Fraction | None:
-    """The one number by which all results are off, when it is a simple fraction."""
-    factors: set[Fraction] = set()
-    for j in judgements:
-        if j.got is None or j.got.shape != j.expected.shape:
-            return None
-        weight = float(np.sum(j.expected * j.expected))
-        if weight == 0.0 or not np.isfinite(weight):
-            continue
-        ratio = float(np.sum(j.got.astype(np.float64) * j.expected)) / weight
-        if not np.isfinite(ratio) or ratio == 0.0:
-            return None
-        simple = Fraction(ratio).limit_denominator(1000)
-        factors.add(simple)
-        allowed = abs(float(simple)) * j.bound + j.bound + 2.0**-20 * float(np.max(np.abs(j.got)))
-        if float(np.max(np.abs(j.got - float(simple) * j.expected))) > allowed:
-            return None
-    return factors.pop() if len(factors) == 1 else None
+def _as_scaled(checker: Checker, quantity: str, judgements: Sequence[Judgement]) -> Mistake | None:
+    """One number times the right result, the same in all cases."""
+    factors = [_factor(j) for j in judgements if j.state in _WRONG]
+    known = [f for f in factors if f is not None]
+    if len(known) < TELLING or len(known) < len(factors):
+        return None
+    middle = sorted(known)[len(known) // 2]
+    # The factors are known to the rounding of single results, relative to how far from 1 they are.
+    if any(abs(f - middle) > 1e-3 * abs(middle - 1.0) for f in known):
+        return None
+    simple = Fraction(middle).limit_denominator(1000)
+    shown = str(simple) if abs(float(simple) - middle) <= 1e-9 and simple != 1 else f"{middle!r}"
+    words = f"the result is {shown} times the right one in all cases"
+    return Mistake("wrong-scale", f"times {shown}", words)
+
+
+def _factor(j: Judgement) -> float | None:
+    """The number by which a result is off, if every entry is off by it."""
+    if j.got is None or j.got.shape != j.expected.shape:
+        return None
+    got = j.got.astype(np.float64)
+    weight = float(np.sum(j.expected * j.expected))
+    if weight == 0.0 or not np.isfinite(weight):
+        return None
+    ratio = float(np.sum(got * j.expected)) / weight
+    if not np.isfinite(ratio) or ratio == 0.0:
+        return None
+    # Within what an honest result may be off, scaled alike.
+    room = (1.0 + abs(ratio)) * j.bound + 2.0**-40 * float(np.max(np.abs(got)))
+    off = float(np.max(np.abs(got - ratio * j.expected)))
+    return ratio if off <= min(room, abs(ratio - 1.0) * float(np.max(np.abs(got))) / 4) else None

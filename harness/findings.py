@@ -11,7 +11,7 @@ import numpy as np
 from backproof.cases import Case
 from backproof.checking import Judgement, State
 from backproof.conventions import Convention
-from backproof.correcting import corrected, right_code
+from backproof.correcting import corrected, right_code, same_code, used_by
 from backproof.crosscheck import CrossCheck
 from backproof.diagnosis import Diagnosis
 from backproof.reports.finding import (
@@ -68,6 +68,7 @@ class Wording:
         for quantity in self.seen.checker.wanted:
             found.append(self._value(quantity))
             found.append(self._shape(quantity))
+        found += [self._absent(q, why) for q, why in self.subject.missing.items()]
         found.append(self._nonfinite())
         found.append(self._dtype())
         found.append(self._mutation())
@@ -124,9 +125,9 @@ class Wording:
         crash = self._crash_of(quantity)
         if quantity in self.oracles.disputed:
             return self._unknown(quantity, self.oracles.disputed[quantity])
-        if bad or (crash is not None and _tells(crash)):
-            return self._refuted(quantity, bad, crash)
         right = [j for j in judged if j.state is State.RIGHT]
+        if bad or (right and crash is not None and _tells(crash)):
+            return self._refuted(quantity, bad, crash)
         undecided = [j for j in judged if j.state is State.UNDECIDED]
         missing = [j for j in judged if j.state is State.MISSING]
         if not right and not undecided:
@@ -153,6 +154,8 @@ class Wording:
 
     def _assumption(self, quantity: str) -> str | None:
         found = [c.assumption for c in self.assumed if not c.quantities or quantity in c.quantities]
+        if self._is_gradient(quantity):
+            found += self.subject.assumes
         return "; ".join(found) or None
 
     def _finding(self, quantity: str, verdict: Verdict, **rest: Any) -> Finding:
@@ -167,6 +170,18 @@ class Wording:
             convention=self.convention,
             derived=Derived(index=equation.index, matrix=equation.matrix, latex=equation.latex),
             **rest,
+        )
+
+    def _absent(self, quantity: str, why: str) -> Finding:
+        """A gradient that the layer should give and does not: it was not judged."""
+        forgotten = why.startswith("computed")
+        where, statement = self._where(quantity)
+        return self._finding(
+            quantity,
+            Verdict.ERROR if forgotten else Verdict.UNKNOWN,
+            message=f"not judged: {why}",
+            where=where,
+            statement=statement,
         )
 
     def _never(self, quantity: str, missing: Sequence[Judgement]) -> Finding:
@@ -189,11 +204,9 @@ class Wording:
         where, statement = self._where(diagnosis.cause if diagnosis else quantity)
         if statement is None:
             where, statement = self._where(quantity)
-        fix = corrected(self.subject, diagnosis.cause) if diagnosis else None
-        if fix is None:
-            fix = corrected(self.subject, quantity)
-        if fix is None:
-            fix = right_code(self.subject.spec, diagnosis.cause if diagnosis else quantity)
+        fix, statement, where = self._correction(
+            quantity, diagnosis.cause if diagnosis else quantity, statement, where
+        )
         notes = []
         if crash is not None:
             notes.append(_crash_sentence(crash))
@@ -216,13 +229,32 @@ class Wording:
             Verdict.REFUTED,
             where=where,
             statement=statement,
-            message=diagnosis.mistake.sentence if diagnosis else "the values are wrong",
+            message=_what(diagnosis, crash),
             mistake=_mistake(diagnosis),
             correction=fix,
             counterexample=self._counterexample(quantity, smallest) if smallest else None,
             evidence=self._evidence(quantity, bad),
             notes=notes,
         )
+
+    def _correction(
+        self, quantity: str, cause: str, statement: str | None, where: Where | None
+    ) -> tuple[str | None, str | None, Where | None]:
+        """The right statement, and the written one that it stands for, with its place."""
+        fix = corrected(self.subject, cause, statement)
+        if fix is None:
+            fix = corrected(self.subject, quantity, statement)
+        if fix is None:
+            fix = right_code(self.subject.spec, cause)
+        if statement is None or not same_code(fix, statement):
+            return fix, statement, where
+        # The line itself is right: what it goes by is wrong further up.
+        for upstream in used_by(self.subject.spec, quantity):
+            other_where, other = self._where(upstream)
+            better = corrected(self.subject, upstream, other)
+            if other is not None and better is not None and not same_code(better, other):
+                return better, other, other_where
+        return None, statement, where
 
     def _evidence(self, quantity: str, judged: Sequence[Judgement]) -> list[Evidence]:
         rows = []
@@ -430,30 +462,17 @@ class Wording:
 
     def _crashes(self) -> list[Finding]:
         """What was raised, unless a refuted quantity's own line says it already."""
-        told = {
-            id(crash)
-            for quantity in self.seen.checker.wanted
-            if (crash := self._crash_of(quantity)) is not None
-        }
+        told = set()
+        for quantity in self.seen.checker.wanted:
+            crash = self._crash_of(quantity)
+            if crash is not None and self.seen.of(quantity, State.RIGHT, *BAD):
+                told.add(crash.error.line)
         found: dict[tuple[str, int | None, str], Crash] = {}
         for crash in self.seen.crashes:
-            key = (crash.error.stage, crash.error.line, type(crash.error.error).__name__)
-            if any(crash.error.line == other.error.line for other in found.values()):
-                continue
-            found.setdefault(key, crash)
-        findings = []
-        for crash in found.values():
-            if (
-                any(
-                    self._crash_of(q) is not None
-                    and self._crash_of(q).error.line == crash.error.line  # type: ignore[union-attr]
-                    for q in self.seen.checker.wanted
-                )
-                or id(crash) in told
-            ):
-                continue
-            findings.append(self._crash(crash))
-        return findings
+            if crash.error.line is None or crash.error.line not in told:
+                key = (crash.error.stage, crash.error.line, type(crash.error.error).__name__)
+                found.setdefault(key, crash)
+        return [self._crash(crash) for crash in found.values()]
 
     def _crash(self, crash: Crash) -> Finding:
         error = crash.error
@@ -494,6 +513,12 @@ def _shown_path(file: str | None) -> str | None:
 def _tells(crash: Crash) -> bool:
     """Whether a crash says that a line is wrong: not at an empty batch, and of shapes or values."""
     return all(s > 0 for s in crash.case.sizes.values())
+
+
+def _what(diagnosis: Diagnosis | None, crash: Crash | None) -> str:
+    if diagnosis is not None:
+        return diagnosis.mistake.sentence
+    return _crash_sentence(crash) if crash is not None else "the values are wrong"
 
 
 def _mistake(diagnosis: Diagnosis | None) -> Mistake | None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Mapping
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof.cases import Case
+from backproof.guarding import guarded
 from backproof.subjects import Session, SubjectError
 
 
@@ -40,10 +38,7 @@ def run(session: Session, case: Case, provides: tuple[str, ...]) -> Run:
     given = case.arrays()
     before = {name: array.copy() for name, array in given.items()}
     error: SubjectError | None = None
-    # A layer's own warnings (an overflow, say) are its author's business, not a failure here.
-    # What it prints goes where it cannot be taken for a result of ours.
-    with warnings.catch_warnings(), np.errstate(all="ignore"), redirect_stdout(sys.stderr):
-        warnings.simplefilter("ignore")
+    with guarded():
         try:
             raw: Mapping[str, Any] = session.run(given)
         except SubjectError as raised:

@@ -9,7 +9,7 @@ keep their names: dW is stated through dZ and X. (Griewank and Walther, Evaluati
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -135,6 +135,20 @@ def _joining_rule(steps: list[Step], target: Entry, users: int) -> Rule:
     if all(isinstance(f, Delta) for f in factors) and len(factors) < len(upstream.of.indices):
         return Rule.BROADCAST
     return Rule.CONTRACT
+
+
+def up_to(program: Program, tensor: str) -> Program:
+    """The program without what is computed from a tensor, which becomes an output."""
+    below = {tensor}
+    kept = []
+    for s in program.statements:
+        if s.target.tensor != tensor and tensors_in(s.value) & below:
+            below.add(s.target.tensor)
+        else:
+            kept.append(s)
+    needed = {name for s in kept for name in (s.target.tensor, *tensors_in(s.value))}
+    tensors = {name: t for name, t in program.tensors.items() if name in needed}
+    return replace(program, statements=tuple(kept), tensors=tensors)
 
 
 def with_upstream(derivation: Derivation, tensor: str) -> Derivation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -88,4 +89,15 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read the output has gone; there is nobody to tell.
         sys.stderr.close()
+        return 2
+    except Exception as error:
+        # A fault of our own, never to be taken for a verdict on a layer.
+        if os.environ.get("BACKPROOF_DEBUG"):
+            raise
+        what = str(error).splitlines()
+        click.echo(
+            f"internal error: {type(error).__name__}: {what[0] if what else ''}\n"
+            "help: this is a bug in backproof; BACKPROOF_DEBUG=1 shows where",
+            err=True,
+        )
         return 2
