@@ -105,6 +105,9 @@ def _verify(
     seed: int,
     progress: Progress | None,
 ) -> Report:
+    if spec == "dense" and layout is None and subject is not None:
+        # The name alone leaves the layout open: it is found out, as without the name.
+        spec = None
     if isinstance(spec, str):
         spec = state(spec, layout=layout, activation=activation, scale=scale or "sum")
     if subject is None:

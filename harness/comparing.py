@@ -56,7 +56,7 @@ def compare_claims(claims: Sequence[str], spec: Spec | None = None) -> Report:
 
 def _finding(number: int, claim: Claim, spec: Spec | None) -> Finding:
     answer = decide(claim)
-    quantity = claim.left.tensor if isinstance(claim.left, Entry) else None
+    quantity = claim.left.tensor if isinstance(claim.left, Entry) else (claim.about or None)
     derived = correction = mistake = None
     if spec is not None and quantity is not None:
         equation = spec.equation(quantity)
@@ -133,7 +133,8 @@ def _lightest(
                 value = normalise(write(_one_axis(substitute(form.value, change), claim)))
             except (TooLargeError, ArithmeticError, ValueError):
                 continue
-            if value == written:
+            # A form that comes to nothing at all explains nothing.
+            if value == written and not value.is_zero:
                 best = form
     return best
 

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import linecache
 import re
 import sys
@@ -181,11 +182,17 @@ def _lookup(module: ModuleType, name: str, where: str) -> Any:
         except AttributeError:
             known = [n for n in dir(found) if not n.startswith("__")]
             own = [n for n in known if _is_own(module, getattr(found, n, None))]
-            names = near(part, own) or near(part, known) or own[:_LISTED]
+            own.sort(key=lambda n: _order(getattr(found, n)))
+            names = near(part, own) or [*own, *near(part, known)][:_LISTED]
             hint = f"known there: {', '.join(names)}" if names else ""
             raise UsageError(f"'{place}' has no name '{part}'", hint) from None
         place = f"{place}:{part}" if place == where else f"{place}.{part}"
     return found
+
+
+def _order(value: Any) -> int:
+    """Classes first, then functions, then the rest."""
+    return 0 if inspect.isclass(value) else 1 if inspect.isroutine(value) else 2
 
 
 def _is_own(module: ModuleType, value: Any) -> bool:

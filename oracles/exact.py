@@ -15,6 +15,7 @@ import numpy as np
 from backproof.oracles.outcome import Answer, Question, Unavailable
 from backproof.oracles.pointwise import Domain, NoRuleError, Place, Pointwise, places, work
 from backproof.oracles.questions import checked
+from backproof.spec.terms import LARGEST_NUMBER
 
 # Innermost steps of the loops in one answer; about half a second.
 MOST_WORK = 50_000
@@ -86,6 +87,13 @@ class Rationals(Domain[Rational]):
         crosses = base.low <= 0 <= base.high
         if power < 0 and crosses:
             return _EVERYTHING
+        bits = max(
+            number.bit_length()
+            for end in (base.low, base.high)
+            for number in (end.numerator, end.denominator)
+        )
+        if bits * abs(power) > LARGEST_NUMBER:
+            raise NoRuleError(f"a power of exponent {exponent} is too large a number")
         ends = (base.low**power, base.high**power)
         if crosses and power % 2 == 0:
             return Rational(Fraction(0), max(ends))

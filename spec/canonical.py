@@ -53,27 +53,61 @@ def _search(
     bound: tuple[Index, ...], factors: Sequence[Factor], colours: dict[Index, int], stem: str
 ) -> tuple[str, tuple[Index, ...]]:
     colours = _refine(bound, factors, colours, stem)
-    classes: dict[int, list[Index]] = {}
-    for index in bound:
-        classes.setdefault(colours[index], []).append(index)
-    unsettled = [c for c in sorted(classes) if len(classes[c]) > 1]
-    if not unsettled:
-        order = tuple(sorted(bound, key=lambda i: colours[i]))
-        return _text(order, factors, stem), order
-    chosen = min(unsettled, key=lambda c: (len(classes[c]), c))
+    alike = _alike(bound, colours)
+    if not alike:
+        return _leaf(bound, factors, colours, stem)
     best: tuple[str, tuple[Index, ...]] | None = None
     tried: list[Index] = []
-    for index in classes[chosen]:
+    glimpses: set[str] = set()
+    for index in alike:
         if any(_exchangeable(index, other, factors, stem) for other in tried):
             continue
         tried.append(index)
-        # The individualised index comes just before the rest of its class.
-        split = {i: 2 * c + (c == chosen and i != index) for i, c in colours.items()}
-        found = _search(bound, factors, _ranks(split), stem)
+        split = _individualised(index, colours)
+        # Two leaves of one text are each other's image: what holds below the one holds below
+        # the other, and a glimpse of one leaf each saves the search of all.
+        glimpse = _first_leaf(bound, factors, split, stem)
+        if glimpse in glimpses:
+            continue
+        glimpses.add(glimpse)
+        found = _search(bound, factors, split, stem)
         if best is None or found[0] < best[0]:
             best = found
     assert best is not None
     return best
+
+
+def _alike(bound: tuple[Index, ...], colours: Mapping[Index, int]) -> list[Index]:
+    """The smallest class of indices that share a colour; none where every colour is single."""
+    classes: dict[int, list[Index]] = {}
+    for index in bound:
+        classes.setdefault(colours[index], []).append(index)
+    unsettled = [(len(members), colour) for colour, members in classes.items() if len(members) > 1]
+    return classes[min(unsettled)[1]] if unsettled else []
+
+
+def _individualised(index: Index, colours: Mapping[Index, int]) -> dict[Index, int]:
+    """Colours in which an index comes just before the rest of its class."""
+    own = colours[index]
+    return _ranks({i: 2 * c + (c == own and i != index) for i, c in colours.items()})
+
+
+def _first_leaf(
+    bound: tuple[Index, ...], factors: Sequence[Factor], colours: dict[Index, int], stem: str
+) -> str:
+    while True:
+        colours = _refine(bound, factors, colours, stem)
+        alike = _alike(bound, colours)
+        if not alike:
+            return _leaf(bound, factors, colours, stem)[0]
+        colours = _individualised(alike[0], colours)
+
+
+def _leaf(
+    bound: tuple[Index, ...], factors: Sequence[Factor], colours: Mapping[Index, int], stem: str
+) -> tuple[str, tuple[Index, ...]]:
+    order = tuple(sorted(bound, key=lambda i: colours[i]))
+    return _text(order, factors, stem), order
 
 
 def _refine(
@@ -109,6 +143,6 @@ def _exchangeable(left: Index, right: Index, factors: Sequence[Factor], stem: st
     if left.axis != right.axis:
         return False
     touched = [f for f in factors if f.indices & {left, right}]
-    here = {left: Index("?l", left.axis), right: Index("?r", left.axis)}
+    here = {left: Index(f"{stem}l", left.axis), right: Index(f"{stem}r", left.axis)}
     there = {left: here[right], right: here[left]}
     return sorted(f.key(here) for f in touched) == sorted(f.key(there) for f in touched)

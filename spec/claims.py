@@ -34,6 +34,7 @@ from backproof.spec.syntax import (
     Syntax,
 )
 from backproof.spec.terms import Entry, Index, Term, fresh, indices_in, substitute
+from backproof.spec.tokens import NAME
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Claim:
         merged: the axes that have to have one size for the two sides to be compared at all;
             the terms are then written over the first axis of each pair.
         shapes: the symbolic shape of each side.
+        about: the tensor on the left, where the sides cannot even be written.
     """
 
     text: str
@@ -57,6 +59,7 @@ class Claim:
     trouble: str = ""
     merged: tuple[tuple[str, str], ...] = ()
     shapes: tuple[str, str] = ("", "")
+    about: str = ""
 
 
 def read_claim(text: str, derivation: Derivation | None = None) -> Claim:
@@ -402,7 +405,7 @@ def _read_matrix(source: Source, derivation: Derivation | None) -> Claim:
     try:
         return _typed(source, derivation, _Merging(allowed=True), trouble)
     except (ShapeError, _AxesDiffer):
-        return Claim(source.text, None, None, (), derivation, trouble)
+        return Claim(source.text, None, None, (), derivation, trouble, about=_about(source.text))
 
 
 def _typed(source: Source, derivation: Derivation, merging: _Merging, trouble: str) -> Claim:
@@ -419,14 +422,44 @@ def _typed(source: Source, derivation: Derivation, merging: _Merging, trouble: s
     shapes = (_shape(left.indices), _shape(right.indices))
     if not merging.allowed:
         reader.check_powers(merging.root)
-    left, right = _same_shape(left, right, merging)
+    extra: tuple[Index, ...] = ()
+    if 0 < len(left.indices) < len(right.indices) and not merging.allowed:
+        right, extra = _with_more_axes(left, right)
+        trouble = f"the left side has shape {shapes[0]}, the right side {shapes[1]}"
+    else:
+        left, right = _same_shape(left, right, merging)
     pairs = tuple(merging.pairs)
     one = {right_axis: left_axis for left_axis, right_axis in pairs}
     terms = [on_axes(side.term, one) for side in (left, right)]
-    indices = tuple(Index(i.name, merging.root(i.axis)) for i in left.indices)
+    indices = tuple(Index(i.name, merging.root(i.axis)) for i in (*left.indices, *extra))
     return _lettered(
         Claim(source.text, terms[0], terms[1], indices, derivation, trouble, pairs, shapes)
     )
+
+
+def _about(text: str) -> str:
+    """The name that stands alone on the left of a claim; empty where none does."""
+    found = re.match(rf"\s*({NAME})\s*(?:=|:=)", text)
+    return found.group(1) if found else ""
+
+
+def _with_more_axes(left: Shaped, right: Shaped) -> tuple[Shaped, tuple[Index, ...]]:
+    """A right side that depends on more than the left one does, and on what.
+
+    Raises:
+        _AxesDiffer: an axis of the left side is not among the right one's, or is there twice.
+    """
+    change: dict[Index, Index] = {}
+    for mine in left.indices:
+        fitting = [i for i in right.indices if i.axis == mine.axis and i not in change]
+        if len(fitting) != 1:
+            raise _AxesDiffer(
+                f"the left side has shape {_shape(left.indices)}, "
+                f"the right side {_shape(right.indices)}"
+            )
+        change[fitting[0]] = mine
+    extra = tuple(i for i in right.indices if i not in change)
+    return Shaped(substitute(right.term, change), left.row, left.column), extra
 
 
 def _lettered(claim: Claim) -> Claim:

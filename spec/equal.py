@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 from itertools import permutations
@@ -25,7 +25,7 @@ from backproof.spec.normal import (
 )
 from backproof.spec.printers.index import index_form
 from backproof.spec.program import Assumption
-from backproof.spec.terms import Apply, Entry, Term, entry, tensors_in, total, walk
+from backproof.spec.terms import ONE, Apply, Entry, Term, entry, tensors_in, total, walk
 from backproof.spec.witness import Witness, find_witness
 
 
@@ -66,31 +66,27 @@ def decide(claim: Claim, seconds: float = 5.0) -> Answer:
     """
     if claim.left is None or claim.right is None:
         return Answer(Kind.DIFFERENT, claim.trouble)
-    found, tried = _proved(claim)
+    found, tried = _settled(claim, seconds)
     if claim.merged:
-        return _at_equal_sizes(claim, found, seconds)
+        return _at_equal_sizes(claim, found)
     if found is not None:
         return found
-    witness = find_witness(claim, seconds)
-    if witness is not None:
-        reason = claim.trouble or "the two sides differ"
-        return Answer(Kind.DIFFERENT, reason, witness=witness)
     return Answer(
         Kind.UNKNOWN,
         "no proof and no counterexample was found (" + "; ".join(tried) + ")",
     )
 
 
-def _at_equal_sizes(claim: Claim, found: Answer | None, seconds: float) -> Answer:
+def _at_equal_sizes(claim: Claim, found: Answer | None) -> Answer:
     """The sides of such a claim have one shape only where some sizes are equal."""
     pairs = " and ".join(f"size({a}) = size({b})" for a, b in claim.merged)
-    if found is not None:
+    if found is not None and found.kind is not Kind.DIFFERENT:
         assumption = "; ".join(x for x in (pairs, found.assumption) if x)
         return Answer(
             Kind.ASSUMES, f"{found.reason}, but only there: {claim.trouble}", assumption=assumption
         )
-    witness = find_witness(claim, seconds)
     reason = claim.trouble
+    witness = found.witness if found is not None else None
     if witness is None:
         reason += f"; where {pairs}, no difference of values was found"
     return Answer(Kind.DIFFERENT, reason, witness=witness)
@@ -99,11 +95,23 @@ def _at_equal_sizes(claim: Claim, found: Answer | None, seconds: float) -> Answe
 # ---------------------------------------------------------------- proofs
 
 
-def _proved(claim: Claim) -> tuple[Answer | None, list[str]]:
-    """The first proof, those without an assumption first, or what was tried."""
+def _settled(claim: Claim, seconds: float) -> tuple[Answer | None, list[str]]:
+    """The first proof, those without an assumption first, or a witness, and what was tried.
+
+    A witness is looked for before the sides are written out down to the inputs: it is decisive,
+    and what it refutes can be long. This first look is short, since most that differs does so in
+    the first cases, and it obeys what might be assumed later on.
+    """
     tried: list[str] = []
     assuming: list[Answer] = []
+    looked_first = False
     for how, elementary, left, right in _stages(claim, tried):
+        if how.startswith(INPUTS) and not looked_first and not assuming:
+            looked_first = True
+            witness = find_witness(_narrowed(claim), seconds, FIRST_TRIALS)
+            if witness is not None:
+                reason = claim.trouble or "the two sides differ"
+                return Answer(Kind.DIFFERENT, reason, witness=witness), tried
         if left is right:
             return Answer(Kind.EQUAL, f"the same {how}", certificate=index_form(left)), tried
         try:
@@ -119,7 +127,17 @@ def _proved(claim: Claim) -> tuple[Answer | None, list[str]]:
             return answer, tried
         else:
             assuming.append(answer)
-    return (assuming[0] if assuming else None), tried
+    if assuming:
+        return assuming[0], tried
+    witness = find_witness(claim, seconds)
+    if witness is not None:
+        reason = claim.trouble or "the two sides differ"
+        return Answer(Kind.DIFFERENT, reason, witness=witness), tried
+    return None, tried
+
+
+FIRST_TRIALS = 60
+INTERMEDIATES, INPUTS = "in terms of the intermediates", "in terms of the inputs"
 
 
 def _stages(claim: Claim, tried: list[str]) -> Iterator[tuple[str, bool, Term, Term]]:
@@ -132,8 +150,8 @@ def _stages(claim: Claim, tried: list[str]) -> Iterator[tuple[str, bool, Term, T
     alone = {side.tensor for side in (claim.left, claim.right) if isinstance(side, Entry)}
     one_axis = {right: left for left, right in claim.merged}
     for how, keep in (
-        ("in terms of the intermediates", kept - alone),
-        ("in terms of the inputs", set[str]()),
+        (INTERMEDIATES, kept - alone),
+        (INPUTS, set[str]()),
     ):
         try:
             sides = [
@@ -227,19 +245,47 @@ def _solved(zero: Poly) -> tuple[Atom, Poly] | None:
 
 
 def _with_distributions(derivation: Derivation, difference: Poly) -> list[tuple[str, Poly]]:
-    """The difference where targets, in which the loss is linear, sum to one along the outputs."""
-    program = derivation.program
+    """The difference where the targets of a loss sum to one along the outputs."""
     found: list[tuple[str, Poly]] = []
-    for name in program.inputs if program.loss is not None else ():
-        if name in tensors_in(expand(derivation, derivation.gradients[name].value)):
-            continue
-        indices = program.tensors[name].indices
-        along = [i for i in indices if program.axes[i.axis].role == "outputs"]
-        if len(along) != 1 or len(set(indices)) < len(indices):
-            continue
-        term = total(along, entry(name, indices))
+    for term in _distributions(derivation):
         ((monomial, _),) = normalise(term).terms.items()
         ((pattern, _),) = monomial
         changed = with_marginals(difference, pattern, Poly({(): Fraction(1)}))
         found.append((f"{index_form(term)} = 1", changed))
     return found
+
+
+def _distributions(derivation: Derivation) -> list[Term]:
+    """The sums along the outputs of targets: of inputs in which the loss is linear."""
+    program = derivation.program
+    found: list[Term] = []
+    for name in program.inputs if program.loss is not None else ():
+        gradient = derivation.gradients.get(name)
+        if gradient is None or _depends(derivation, gradient.value, name):
+            continue
+        indices = program.tensors[name].indices
+        along = [i for i in indices if program.axes[i.axis].role == "outputs"]
+        if len(along) == 1 and len(set(indices)) == len(indices):
+            found.append(total(along, entry(name, indices)))
+    return found
+
+
+def _depends(derivation: Derivation, term: Term, name: str) -> bool:
+    pending, seen = [term], set[str]()
+    while pending:
+        for tensor in tensors_in(pending.pop()) - seen:
+            seen.add(tensor)
+            definition = derivation.definition(tensor)
+            pending += [] if definition is None else [definition[1]]
+    return name in seen
+
+
+def _narrowed(claim: Claim) -> Claim:
+    """The claim where the targets of the loss, if there are any, sum to one."""
+    sums = _distributions(claim.derivation)
+    if not sums:
+        return claim
+    program = claim.derivation.program
+    assumptions = (*program.assumptions, *(Assumption(s, ONE, "") for s in sums))
+    program = replace(program, assumptions=assumptions)
+    return replace(claim, derivation=replace(claim.derivation, program=program))

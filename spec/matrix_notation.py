@@ -386,12 +386,13 @@ class MatrixReader:
         inner = self.expression()
         self.expect(")")
         found = [i for i in inner.indices if i.axis == axis]
-        if len(found) != 1:
+        if len(found) > 1:
+            raise self.ambiguous(
+                f"{operator}_{letter} of a matrix that has that axis twice", token.span
+            )
+        if not found:
             raise ShapeError(
-                f"{operator}_{letter}: the argument has "
-                + ("no such axis" if not found else "that axis twice"),
-                self.source,
-                token.span,
+                f"{operator}_{letter}: the argument has no such axis", self.source, token.span
             )
         index = found[0]
         if operator == "softmax":
@@ -406,6 +407,15 @@ class MatrixReader:
         if operator == "mean":
             term = mul(power(size(axis), -1), term)
         return Shaped(term, row, column)
+
+    def ambiguous(self, what: str, span: Span) -> SpecError:
+        """Several readings fit: none is taken."""
+        return SpecError(
+            f"{what} can be read in two ways",
+            self.source,
+            span,
+            help="write the claim in index notation, which says which axis is meant",
+        )
 
     def axis(self, token: Token) -> str:
         for axis in self.axes.values():
@@ -434,6 +444,13 @@ class MatrixReader:
             return Shaped(mul(left.term, right.term), kept.row, kept.column)
         if left.column is None and right.row is None:
             return Shaped(mul(left.term, right.term), left.row, right.column)
+        row, first = left.row, right.row
+        if left.column is None and row and first and row.axis == first.axis:
+            # As in NumPy, a vector before a matrix stands as a row; a column would not fit.
+            bound = fresh(row, indices_in(left.term) | indices_in(right.term))
+            base = substitute(left.term, {row: bound})
+            moved = substitute(right.term, {first: bound})
+            return Shaped(total((bound,), mul(base, moved)), right.column)
         if left.column is None or right.row is None:
             # A matrix times a row, or a column times a matrix: no product of that kind.
             raise ShapeError(
@@ -463,11 +480,17 @@ class MatrixReader:
         if not right.indices:
             return left, Shaped(right.term, left.row, left.column)
         change: dict[Index, Index] = {}
-        if len(right.indices) == len(left.indices) == 2 or left.row is None:
+        if len(left.indices) == 1 and (left.row is None) != (right.row is None):
+            # A column beside a row: each is repeated along the axis that it lacks.
+            row, column = left.row or right.row, left.column or right.column
+            return Shaped(left.term, row, column), Shaped(right.term, row, column)
+        if len(right.indices) == len(left.indices):
             pairs = list(zip(left.indices, right.indices, strict=True))
         else:
             (only,) = right.indices
             fitting = [i for i in left.indices if i.axis == only.axis]
+            if len(fitting) > 1:
+                raise self.ambiguous(f"a vector {what} to or with a square matrix", span)
             if not fitting:
                 # A column stands along rows, a row (or a bias, repeated) along columns.
                 place = left.column if right.row is None or left.column is not None else left.row

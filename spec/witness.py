@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 from backproof.spec.claims import Claim
@@ -16,10 +17,14 @@ from backproof.spec.normal import TooLargeError, normalise
 from backproof.spec.numbers import Balls, Rationals
 from backproof.spec.pointwise import Evaluation, NoValueError, Numbers
 from backproof.spec.program import Assumption
-from backproof.spec.terms import Apply, Entry, Size, indices_in, walk
+from backproof.spec.terms import Apply, Entry, Index, Power, Size, indices_in, walk
 
 Point = dict[tuple[str, tuple[int, ...]], Fraction]
+Fill = Callable[[str, int, tuple[int, ...], int], Fraction]
+Stand = dict[str, tuple[str, tuple[int, ...]]]
 LARGEST_SIZE = 3
+# With so many axes not all sizes are tried.
+MOST_AXES = 8
 
 
 @dataclass(frozen=True)
@@ -65,18 +70,32 @@ def _polynomial(coefficients: tuple[int, ...], numbers: Numbers[Any]) -> Callabl
     return value
 
 
+def _few_sizes(axes: int) -> list[tuple[int, ...]]:
+    """All ones, all twos, and each axis by itself of another size than the rest."""
+    found = [(1,) * axes, (2,) * axes]
+    for k in range(axes):
+        for one, rest in ((2, 1), (1, 2)):
+            found.append((rest,) * k + (one,) + (rest,) * (axes - k - 1))
+    return found
+
+
 # What an abstract function may stand for.
 _STANDS = (("z^2", (0, 0, 1)), ("z^3", (0, 0, 0, 1)), ("z^2 + z", (0, 1, 1)))
 
 
-def find_witness(claim: Claim, seconds: float = 5.0) -> Witness | None:
+def find_witness(claim: Claim, seconds: float = 5.0, trials: int | None = None) -> Witness | None:
     """The first case that differs, sizes and then numbers from small to large; None if none did.
 
     Deterministic, apart from the limit of time.
+
+    Args:
+        claim: what is claimed.
+        seconds: how long to look.
+        trials: how many cases to try at most.
     """
     if claim.left is None or claim.right is None:
         return None
-    return _Search(claim, time.monotonic() + seconds).run()
+    return _Search(claim, time.monotonic() + seconds).run(trials)
 
 
 class _Search:
@@ -85,10 +104,24 @@ class _Search:
         self.until = until
         self.program = claim.derivation.program
         self.used = {i.axis for i in claim.indices}
+        self.partial = self._partial()
         self.given = self._needed()
         self.axes = sorted({*self.program.axes, *self.used})
         self.assumptions = [a for a in self.program.assumptions if not self._proved(a)]
         self.merged = {right: left for left, right in claim.merged}
+
+    def _partial(self) -> list[str]:
+        """The tensors whose statements have logarithms, roots or denominators."""
+        return [
+            s.target.tensor
+            for s in self.program.statements
+            if any(
+                (isinstance(n, Apply) and n.function in ("log", "sqrt"))
+                or (isinstance(n, Power) and (n.exponent < 0 or n.exponent.denominator != 1))
+                for n in walk(s.value)
+                if not isinstance(n, Power) or any(isinstance(x, Entry) for x in walk(n))
+            )
+        ]
 
     def _needed(self) -> dict[str, tuple[str, ...]]:
         """The inputs and upstream gradients that the two sides depend on, with their axes."""
@@ -99,6 +132,7 @@ class _Search:
         self.functions: set[str] = set()
         pending = [self.claim.left, self.claim.right]
         pending += [side for a in self.program.assumptions for side in (a.left, a.right)]
+        pending += [s.value for s in self.program.statements if s.target.tensor in self.partial]
         seen = set()
         while pending:
             term = pending.pop()
@@ -140,24 +174,27 @@ class _Search:
 
     # -- candidates
 
-    def run(self) -> Witness | None:
+    def run(self, trials: int | None = None) -> Witness | None:
+        for sizes, fill, stand in islice(self._cases(), trials):
+            if time.monotonic() > self.until:
+                return None
+            point = self._point(sizes, fill)
+            if self.differs(sizes, point, stand) is not None:
+                return self._simplest(sizes, point, stand)
+        return None
+
+    def _cases(self) -> Iterator[tuple[dict[str, int], Fill, Stand]]:
         for sizes in self._sizes():
             for fill in _FILLS:
                 for stand in self._stands():
-                    if time.monotonic() > self.until:
-                        return None
-                    point = self._point(sizes, fill)
-                    position = self.differs(sizes, point, stand)
-                    if position is not None:
-                        return self._simplest(sizes, point, stand)
-        return None
+                    yield sizes, fill, stand
 
     def _sizes(self) -> Iterator[dict[str, int]]:
         free = [a for a in self.axes if a in self._roots()]
         every = sorted(
             product(range(1, LARGEST_SIZE + 1), repeat=len(free))
-            if len(free) < 9
-            else [(k,) * len(free) for k in (1, 2)],
+            if len(free) < MOST_AXES
+            else _few_sizes(len(free)),
             key=lambda s: (sum(s), max(s, default=0), s),
         )
         for sizes in every:
@@ -172,14 +209,12 @@ class _Search:
     def _roots(self) -> set[str]:
         return {self._root(axis) for axis in self.used}
 
-    def _stands(self) -> Iterator[dict[str, tuple[str, tuple[int, ...]]]]:
+    def _stands(self) -> Iterator[Stand]:
         names = sorted(self.functions)
         for shift in range(len(_STANDS) if names else 1):
             yield {f: _STANDS[(k + shift) % len(_STANDS)] for k, f in enumerate(names)}
 
-    def _point(
-        self, sizes: Mapping[str, int], fill: Callable[[str, int, tuple[int, ...], int], Fraction]
-    ) -> Point:
+    def _point(self, sizes: Mapping[str, int], fill: Fill) -> Point:
         point: Point = {}
         for number_, (name, axes) in enumerate(sorted(self.given.items())):
             shape = [sizes[a] for a in axes]
@@ -229,7 +264,19 @@ class _Search:
                 at = dict(zip(self.claim.indices, position, strict=True))
                 sides[0][position] = evaluation.term(self.claim.left, at)
                 sides[1][position] = evaluation.term(self.claim.right, at)
+            self._check_domain(evaluation)
         return sides
+
+    def _check_domain(self, evaluation: Evaluation[Any]) -> None:
+        """Where the layer itself has no value, a difference of its gradients says nothing.
+
+        Raises:
+            NoValueError: a statement that is not defined everywhere has no value here.
+        """
+        for tensor in self.partial:
+            shape = self.program.shape(tensor, evaluation.sizes)
+            for position in product(*map(range, shape)):
+                evaluation.entry(tensor, position)
 
     def _evaluation(
         self,
@@ -238,13 +285,15 @@ class _Search:
         stand: Mapping[str, tuple[str, tuple[int, ...]]],
         numbers: Numbers[Any],
     ) -> Evaluation[Any]:
-        return Evaluation(
+        evaluation = _Timed(
             self.claim.derivation,
             numbers,
             sizes,
             lambda name, position: numbers.number(point[name, position]),
             {f: _polynomial(c, numbers) for f, (_, c) in stand.items()},
         )
+        evaluation.until = self.until
+        return evaluation
 
     def _holds(self, assumption: Assumption, evaluation: Evaluation[Fraction]) -> bool:
         free = sorted(assumption.left.free | assumption.right.free)
@@ -268,6 +317,8 @@ class _Search:
                 if self.differs(sizes, simpler, stand) is not None:
                     point = simpler
                     break
+        # What was found is shown, whether or not there is time left.
+        self.until = math.inf
         position = self.differs(sizes, point, stand)
         assert position is not None
         try:
@@ -290,6 +341,20 @@ class _Search:
         functions = {f: f"{f}(z) = {text}" for f, (text, _) in stand.items()}
         used = {a: s for a, s in sizes.items() if self._root(a) in self._roots()}
         return Witness(used, inputs, functions, position, *shown, *arrays)
+
+
+class _Timed(Evaluation[Any]):
+    """An evaluation that gives up when its time is over: sums over many indices can be long."""
+
+    until = math.inf
+
+    def _over(
+        self, indices: tuple[Index, ...], at: Mapping[Index, int]
+    ) -> Iterator[Mapping[Index, int]]:
+        for point in super()._over(indices, at):
+            if time.monotonic() > self.until:
+                raise NoValueError("there is no time left")
+            yield point
 
 
 class _Precision:

@@ -6,6 +6,7 @@ that differ; then what the statement that computes it reads.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from backproof.adapters.machine import (
 from backproof.adapters.model import Model
 from backproof.adapters.observing import Observed, Shown, name_role
 from backproof.adapters.source import Definition, names_in
+from backproof.errors import NotInferredError
 
 
 def wanted(model: Model) -> tuple[str, ...]:
@@ -63,6 +65,7 @@ class _Assignment:
         ]
 
     def result(self) -> dict[str, Shown]:
+        self._returned_over_stored()
         self._by_name()
         self._by_shape()
         self._by_reading()
@@ -78,9 +81,27 @@ class _Assignment:
     def _open(self) -> list[str]:
         return [role for role in self.wanted if role not in self.found]
 
+    def _returned_over_stored(self) -> None:
+        """What is returned is passed on to the layer before, whatever is stored as dX beside it."""
+        gradient = f"d{self.model.data}"
+        stored = [s for s in self.left if s.where.root == LAYER and name_role(s) == gradient]
+        if not stored or gradient in self.found or not self.sizes.are_distinct:
+            return
+        shape = self.model.shape(self.model.data, self.sizes)
+        for shown in self.left:
+            where = shown.where
+            if where.root in (LAYER, GIVEN) or len(where.place.steps) > 1:
+                continue
+            turned = not where.place.steps and np.shape(shown.value) == shape[::-1]
+            fits = np.shape(shown.value) == shape or turned
+            if fits and name_role(shown) in (None, gradient):
+                self._take(gradient, shown)
+                return
+
     # A certain name first; of two places under one name, what was returned, then what was set.
     def _by_name(self) -> None:
         certain = [(s, r) for s in self.left if (r := name_role(s)) and not roles.is_weak(r)]
+        self._check_one_value_each(certain)
         for shown, role in sorted(certain, key=lambda pair: readiness(pair[0])):
             self._take(role, shown)
         between = [role for role in self._open() if roles.is_weak(role)]
@@ -92,6 +113,38 @@ class _Assignment:
             fitting = [s for s in named if np.shape(s.value) == shape]
             for shown in (fitting or named)[:1]:
                 self._take(role, shown)
+
+    def _check_one_value_each(self, certain: Sequence[tuple[Shown, str]]) -> None:
+        """Refuse to choose between two values under one gradient's name.
+
+        Raises:
+            NotInferredError: both were set, and they differ.
+        """
+        for role in self._open():
+            places = [s for s, r in certain if r == role and s.changed and s.value is not None]
+            places = [s for s in places if not any(_is_inside(s, other) for other in places)]
+            if role == f"d{self.model.data}":
+                places = self._of_the_data(places)
+            first = min(places, key=readiness, default=None)
+            other = next((s for s in places if first and not _equal(s.value, first.value)), None)
+            if first is not None and other is not None:
+                names = _shown_as(first), _shown_as(other)
+                raise NotInferredError(
+                    f"{role} is shown in two places that differ: {names[0]} and {names[1]}",
+                    help=f"say which: {_mapping(role, names[0])} or {_mapping(role, names[1])}",
+                )
+
+    def _of_the_data(self, places: list[Shown]) -> list[Shown]:
+        """The places that may be the gradient that is passed on.
+
+        A part of the layer, such as its activation, stores the gradient of its own input under the
+        same name; what is returned goes before what is stored.
+        """
+        if not self.sizes.are_distinct:
+            return []
+        shape = self.model.shape(self.model.data, self.sizes)
+        returned = [s for s in places if s.where.root not in (LAYER, GIVEN)]
+        return [s for s in returned or places if np.shape(s.value) == shape]
 
     def _by_shape(self) -> None:
         for shown in sorted(self.left, key=readiness):
@@ -179,6 +232,33 @@ def readiness(shown: Shown) -> tuple[int, int, int]:
     rank = 0 if shown.where.root != LAYER else 1 if shown.changed else 2
     private = shown.where.place.is_private
     return rank, int(private), len(shown.where.place.steps)
+
+
+def _is_inside(shown: Shown, other: Shown) -> bool:
+    """Whether a place is a part of another, as a row of a list of numbers is."""
+    own, outer = shown.where.place.steps, other.where.place.steps
+    same_root = shown.where.root == other.where.root
+    return same_root and len(own) > len(outer) and own[: len(outer)] == outer
+
+
+def _shown_as(shown: Shown) -> str:
+    if shown.where.root == LAYER:
+        return shown.where.place.show("self")
+    return shown.name or shown.where.place.name
+
+
+def _mapping(role: str, name: str) -> str:
+    # A shell takes the quotes of self.grads['W'] away.
+    return f"--map {shlex.quote(f'{role}={name}'.replace(chr(39), chr(34)))}"
+
+
+def _equal(value: Any, other: Any) -> bool:
+    """Whether two values have the same numbers, be it in a row or a vector."""
+    one, two = numbers(value), numbers(other)
+    if one is None or two is None or one.size != two.size:
+        return False
+    vectors = [a.reshape(-1) if a.size == max(a.shape, default=1) else a for a in (one, two)]
+    return np.array_equal(vectors[0], vectors[1], equal_nan=True)
 
 
 def _may_be_gradient(value: Any) -> bool:

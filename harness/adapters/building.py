@@ -10,7 +10,7 @@ import numpy as np
 
 from backproof.adapters import roles
 from backproof.adapters.assigning import wanted
-from backproof.adapters.facts import facts_of
+from backproof.adapters.facts import assumptions_of, facts_of
 from backproof.adapters.forwarding import numbers, same
 from backproof.adapters.gradients import (
     Backward,
@@ -21,7 +21,7 @@ from backproof.adapters.gradients import (
 )
 from backproof.adapters.machine import LAYER, Machine, Where
 from backproof.adapters.model import PROBES, probe_data
-from backproof.adapters.naming import Layer, lines_of, names_of
+from backproof.adapters.naming import Layer, lines_of, missing_of, names_of
 from backproof.adapters.reading import unread_gradients
 from backproof.adapters.session import MachineSession
 from backproof.adapters.wishes import Wishes
@@ -34,10 +34,15 @@ def build_subject(layer: Layer, wishes: Wishes) -> Subject:
 
     Raises:
         UsageError: a mapping names nothing.
-        NotInferredError: the backward pass shows no gradient.
+        NotInferredError: the backward pass takes labels, or shows no gradient, or two for one.
     """
+    _check_argument(layer, wishes)
     machine = replace(layer.fit.machine, backward=layer.backward, files=layer.files)
-    backward = find_gradients(machine, layer.backward_texts, wishes.mapping)
+    try:
+        backward = find_gradients(machine, layer.backward_texts, wishes.mapping)
+    except NotInferredError as error:
+        said = f"{layer.loaded.label}: {error.message}"
+        raise NotInferredError(said, help=error.help) from None
     machine = backward.machine
     if backward.observed is None:
         # It never runs: what it would show is read from its text.
@@ -54,6 +59,7 @@ def build_subject(layer: Layer, wishes: Wishes) -> Subject:
             "@bp.subject",
         )
     names = names_of(layer, machine, upstream)
+    missing = missing_of(layer, machine, provides, upstream)
     return Subject(
         label=layer.loaded.label,
         spec=machine.model.spec,
@@ -62,9 +68,22 @@ def build_subject(layer: Layer, wishes: Wishes) -> Subject:
         open=lambda: MachineSession(machine, f"d{upstream}"),
         names=names,
         lines=lines_of(layer, machine),
-        facts=facts_of(layer, backward, machine, upstream, names),
+        facts=facts_of(layer, backward, machine, upstream, names, missing),
         file=layer.loaded.file,
+        assumes=assumptions_of(machine),
+        missing=missing,
     )
+
+
+def _check_argument(layer: Layer, wishes: Wishes) -> None:
+    """Refuse to pass a gradient for what its name says are labels."""
+    name = layer.argument
+    if roles.is_label(name) and name not in wishes.mapping.values():
+        raise NotInferredError(
+            f"{layer.loaded.label}: the backward pass takes labels ({name}), not a gradient",
+            help="give a spec with the loss: mark a function of named arrays with "
+            f"@bp.subject(spec=...); or, if {name} is a gradient, --map dA={name}",
+        )
 
 
 def _provided(machine: Machine) -> tuple[str, ...]:

@@ -15,14 +15,39 @@ _BIASES = {"": "a vector", "row": "a row", "column": "a column"}
 
 
 def facts_of(
-    layer: Layer, backward: Backward, machine: Machine, upstream: str, names: Mapping[str, str]
+    layer: Layer,
+    backward: Backward,
+    machine: Machine,
+    upstream: str,
+    names: Mapping[str, str],
+    missing: Mapping[str, str],
 ) -> tuple[str, ...]:
-    """The sentences, in the order in which the layer is used."""
+    """The sentences, in the order in which the layer is used.
+
+    Args:
+        layer: with its forward pass.
+        backward: the backward pass as it was observed.
+        machine: with the places of all that is shown.
+        upstream: the tensor whose gradient the backward pass is given.
+        names: the author's names.
+        missing: for each gradient that is not shown, why.
+    """
     return (
         *_construction(machine, layer),
         *_parameters(machine, names),
         *_forward(layer, machine, names),
         *_backward(layer, backward, machine, upstream, names),
+        *(f"{name} is {why}" for name, why in missing.items()),
+        *_sums(machine),
+        *_halt(backward),
+    )
+
+
+def assumptions_of(machine: Machine) -> tuple[str, ...]:
+    """What the caller has to do for the results to be right."""
+    return tuple(
+        f"the caller sets {place.show('self')} to zero before each backward pass"
+        for place in machine.sums
     )
 
 
@@ -74,8 +99,10 @@ def _forward(layer: Layer, machine: Machine, names: Mapping[str, str]) -> list[s
         found.append(f"the forward pass is that of this spec with a mistake: {fit.mistake}")
     elif fit.activation == LINEAR:
         found.append("the forward pass is linear")
+    elif fit.activation:
+        found.append(f"the forward pass is reproduced with activation {fit.activation}")
     else:
-        found.append(f"the forward pass is reproduced with activation {fit.activation or 'none'}")
+        found.append("the forward pass is that of its spec")
     return found
 
 
@@ -101,14 +128,20 @@ def _backward(
         found.append(
             f"d{name} is read from the step that backward takes with {names[name]} from zero"
         )
-    for name in (*machine.model.parameters, machine.model.data):
-        if f"d{name}" not in machine.gradients and name not in machine.updates:
-            found.append(f"d{name} is shown nowhere")
-    if machine.sums:
-        places = ", ".join(place.show("self") for place in machine.sums)
-        found.append(f"{places} add up from call to call and are set to zero before each")
-    if backward.halt is not None:
-        error = f"{type(backward.halt.error).__name__}: {backward.halt.error}"
-        where_it_ran = f"runs at {backward.observed.sizes}" if backward.observed else "never runs"
-        found.append(f"at {PROBES[0]} it raises {error}; it {where_it_ran}")
     return found
+
+
+def _sums(machine: Machine) -> list[str]:
+    places = [place.show("self") for place in machine.sums]
+    if not places:
+        return []
+    add, are = ("adds up", "is") if len(places) == 1 else ("add up", "are")
+    return [f"{', '.join(places)} {add} from call to call and {are} set to zero before each"]
+
+
+def _halt(backward: Backward) -> list[str]:
+    if backward.halt is None:
+        return []
+    error = f"{type(backward.halt.error).__name__}: {backward.halt.error}"
+    where_it_ran = f"runs at {backward.observed.sizes}" if backward.observed else "never runs"
+    return [f"at {PROBES[0]} it raises {error}; it {where_it_ran}"]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from backproof.adapters import roles
 from backproof.adapters.machine import FORWARD, LAYER, Halt, Machine, Where
 from backproof.adapters.model import LINEAR, Model, Sizes, probe_data
-from backproof.adapters.numeric import Values, function_value, softmax_value
+from backproof.adapters.numeric import Values
 from backproof.adapters.places import Place, walk
 from backproof.adapters.wishes import Wishes
 from backproof.spec.mistakes import WrongForm, planted, wrong_forms
@@ -81,13 +81,19 @@ def leaves_of(root: str, value: Any) -> Iterator[Leaf]:
             yield Leaf(Where(root, place), inner)
 
 
-def try_forward(machine: Machine, sizes: Sizes) -> Trial:
+def try_forward(machine: Machine, sizes: Sizes, data: Data | None = None) -> Trial:
     """Run a forward pass on a fresh layer.
+
+    Args:
+        machine: how.
+        sizes: at which sizes.
+        data: on what; the first probe if None.
 
     Raises:
         Halt: the layer's own code raised.
     """
-    data = probe_data(machine.model, sizes)
+    if data is None:
+        data = probe_data(machine.model, sizes)
     given = {name: array.copy() for name, array in data.items()}
     layer = machine.start(sizes, given)
     machine.put(layer, given)
@@ -141,17 +147,16 @@ def numbers(value: Any) -> NDArray[np.float64] | None:
 
 
 def right_fit(trial: Trial, wishes: Wishes) -> Fit | None:
-    """The activation that reproduces a trial, with where Z and A are shown; None if none does."""
+    """The activation that reproduces a trial, with where Z and A are shown; None if none does.
+
+    What is returned is the output; what is stored beside it may be an intermediate only.
+    """
     model = trial.machine.model
-    if wishes.spec is not None:
-        values = Values(model.spec.derivation, model.sizes(trial.sizes), trial.data)
-        expected = {name: values[name] for name in model.spec.program.defined}
-        return _fit(trial, model, expected, wishes.spec.activation)
-    Z = Values(model.spec.derivation, model.sizes(trial.sizes), trial.data)["Z"]
     fits = []
     for activation in wishes.activations:
         full = wishes.full_model(model, activation)
-        expected = {"Z": Z, "A": activated(full, activation, Z)}
+        values = Values(full.spec.derivation, full.sizes(trial.sizes), trial.data)
+        expected = {name: values[name] for name in full.spec.program.defined}
         fit = _fit(trial, full, expected, activation)
         if fit is not None:
             fits.append(fit)
@@ -168,25 +173,65 @@ def _plausibility(fit: Fit) -> tuple[int, bool]:
     return depth, fit.activation == LINEAR
 
 
-def activated(model: Model, activation: str, Z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """g(Z), for softmax along the outputs."""
-    if activation == "softmax":
-        axes = model.spec.program.tensors["Z"].axes
-        return softmax_value(Z, axes.index(model.axes[roles.OUTPUTS]))
-    return function_value(activation, 0, Z)
+def output_leaves(trial: Trial, model: Model) -> tuple[Leaf, ...]:
+    """What may be the output: what is returned, if that is an array of numbers or holds one.
+
+    Where the forward pass returns nothing of the kind, the output is among what it stores.
+    """
+    shape = model.shape(model.output, trial.sizes)
+    returned = [leaf for leaf in trial.leaves if leaf.where.root == FORWARD]
+    whole = [leaf for leaf in returned if not leaf.where.place.steps and _is_array(leaf.value)]
+    if whole:
+        return tuple(whole)
+    shaped = [leaf for leaf in returned if _shape_of(leaf.value) == shape]
+    if shaped:
+        depth = min(len(leaf.where.place.steps) for leaf in shaped)
+        return tuple(leaf for leaf in shaped if len(leaf.where.place.steps) == depth)
+    return tuple(leaf for leaf in trial.leaves if leaf.where.root != FORWARD)
+
+
+def _shape_of(value: Any) -> tuple[int, ...] | None:
+    array = numbers(value)
+    return None if array is None else array.shape
+
+
+def _is_array(value: Any) -> bool:
+    if isinstance(value, (tuple, dict)):
+        return False
+    if isinstance(value, list) and any(isinstance(item, np.ndarray) for item in value):
+        return False
+    array = numbers(value)
+    return array is not None and array.ndim > 0
 
 
 def _fit(trial: Trial, model: Model, expected: Data, activation: str) -> Fit | None:
-    output = _find(trial.leaves, model.output, expected[model.output])
-    if output is None:
+    candidates = output_leaves(trial, model)
+    output = _find(candidates, model.output, expected[model.output])
+    if output is None or not _explains(candidates, output, model, expected):
         return None
     outputs = {model.output: output}
+    others = [leaf for leaf in trial.leaves if leaf.where != output]
     for name in model.spec.program.defined:
         if name not in outputs and name in expected:
-            found = _find(trial.leaves, name, expected[name])
+            found = _find(others, name, expected[name])
             if found is not None:
                 outputs[name] = found
     return Fit(replace(trial.machine, model=model, outputs=outputs), activation)
+
+
+def _explains(candidates: tuple[Leaf, ...], output: Where, model: Model, expected: Data) -> bool:
+    """Whether what is returned before an output is what leads to it.
+
+    A linear layer has nothing else to return in the output's shape: what comes after its Z is the
+    output of a layer that goes on.
+    """
+    if output.root != FORWARD:
+        return True
+    places = [leaf.where for leaf in candidates]
+    defined = model.spec.program.defined
+    rest = candidates if len(defined) == 1 else candidates[: places.index(output)]
+    known = [expected[name] for name in defined if name in expected]
+    return all(any(same(leaf.value, value) for value in known) for leaf in rest)
 
 
 def _find(leaves: Iterable[Leaf], name: str, expected: NDArray[Any]) -> Where | None:
@@ -200,6 +245,69 @@ def _openness(where: Where, name: str) -> tuple[bool, int, int]:
     return stored, len(where.place.steps), roles.preference(where.place.name, name)
 
 
+# ---------------------------------------------------------------- further data
+
+# Few numbers may all be on one side of a kink, and none where a function is cut off.
+_FURTHER_SEEDS = (11, 12, 13)
+_WIDE = 50.0
+
+
+def holds_further(fit: Fit, trial: Trial, wishes: Wishes) -> bool:
+    """Whether a fit holds on further data, too: several seeds, and Z up to 50 of either sign.
+
+    What overflows or raises there says nothing about which activation is meant.
+    """
+    if wishes.spec_is_known or wishes.activation is not None:
+        return True
+    full, where = fit.machine.model, fit.machine.outputs[fit.machine.model.output]
+    for data in _further_data(full, trial.sizes):
+        try:
+            again = try_forward(fit.machine, trial.sizes, data)
+        except Halt:
+            continue
+        value = next((leaf.value for leaf in again.leaves if leaf.where == where), None)
+        if not any(_agrees(value, expected) for expected in _meant(fit, replace(again, data=data))):
+            return False
+    return True
+
+
+def _further_data(model: Model, sizes: Sizes) -> Iterator[dict[str, NDArray[np.float64]]]:
+    """Probes of other seeds; then each of them, and its negative, scaled so that Z is wide."""
+    for seed in _FURTHER_SEEDS:
+        data = probe_data(model, sizes, seed)
+        yield data
+        first = model.spec.program.defined[0]
+        Z = Values(model.spec.derivation, model.sizes(sizes), data)[first]
+        largest = float(np.max(np.abs(Z), initial=0.0))
+        if largest > 0:
+            # Z is linear in the data and the bias together.
+            scaled = [name for name in model.spec.program.inputs if name in (model.data, "b")]
+            for scale in (_WIDE / largest, -_WIDE / largest):
+                yield data | {name: data[name] * scale for name in scaled}
+
+
+def _meant(fit: Fit, trial: Trial) -> Iterator[NDArray[np.float64]]:
+    """What a fit says that the output is: a right one, or any wrong form of its sentence."""
+    model = fit.machine.model
+    if not fit.mistake:
+        values = Values(model.spec.derivation, model.sizes(trial.sizes), trial.data)
+        yield values[model.output]
+        return
+    for _, sentence, value in _wrong_outputs(model, trial, fit.activation):
+        if sentence == fit.mistake:
+            yield value
+
+
+def _agrees(value: Any, expected: NDArray[np.float64]) -> bool:
+    array = numbers(value)
+    if array is None or array.shape != expected.shape:
+        return False
+    finite = np.isfinite(array) & np.isfinite(expected)
+    # A result in single precision stays one where only its finite entries are compared.
+    kept = np.asarray(value)[finite]
+    return not finite.any() or same(kept, expected[finite])
+
+
 # ---------------------------------------------------------------- wrong forward passes
 
 
@@ -209,7 +317,7 @@ def wrong_fit(trial: Trial, wishes: Wishes) -> Fit | None:
     for activation in wishes.activations:
         full = wishes.full_model(trial.machine.model, activation)
         for weight, sentence, value in _wrong_outputs(full, trial, activation):
-            where = _find(trial.leaves, full.output, value)
+            where = _find(output_leaves(trial, full), full.output, value)
             if where is not None:
                 machine = replace(trial.machine, model=full, outputs={full.output: where})
                 found.append((weight, Fit(machine, activation, sentence)))
@@ -249,20 +357,17 @@ def _planted_output(
 
 def trusted_fit(trial: Trial, wishes: Wishes) -> Fit | None:
     """A trial taken as the user described it; None if it shows nothing like an output."""
-    if wishes.spec is not None:
-        full, activation = trial.machine.model, wishes.spec.activation
-    else:
-        activation = str(wishes.activation)
-        full = wishes.full_model(trial.machine.model, activation)
+    activation = wishes.activations[0]
+    full = wishes.full_model(trial.machine.model, activation)
     shape = full.shape(full.output, trial.sizes)
     inputs = [trial.data[name] for name in full.spec.program.inputs]
-    fitting = [
-        leaf.where
-        for leaf in trial.leaves
+    candidates = [
+        leaf
+        for leaf in output_leaves(trial, full)
         if (array := numbers(leaf.value)) is not None
-        and array.shape == shape
         and not any(same(array, given) for given in inputs)
     ]
+    fitting = [leaf.where for leaf in candidates if np.shape(leaf.value) == shape]
     returned = [leaf.where for leaf in trial.leaves if leaf.where.root == FORWARD]
     where = min(fitting or returned[:1], key=lambda w: _openness(w, full.output), default=None)
     if where is None:
@@ -271,17 +376,25 @@ def trusted_fit(trial: Trial, wishes: Wishes) -> Fit | None:
     return Fit(machine, activation, trusted=True)
 
 
-def nearest(trial: Trial, wishes: Wishes) -> tuple[float, str]:
-    """How far the nearest activation is, and its name; for a message."""
+def nearest(trial: Trial, wishes: Wishes) -> list[tuple[float, str]]:
+    """How far each activation is from what a forward pass gives, as a part of their size."""
     model = trial.machine.model
-    if wishes.spec is not None:
-        return float("inf"), ""
-    Z = Values(model.spec.derivation, model.sizes(trial.sizes), trial.data)["Z"]
     gaps = []
     for activation in wishes.activations:
-        expected = activated(model, activation, Z)
-        gaps += [(difference(leaf.value, expected), activation) for leaf in trial.leaves]
-    return min(gaps, default=(float("inf"), ""))
+        full = wishes.full_model(model, activation)
+        derivation, sizes = full.spec.derivation, full.sizes(trial.sizes)
+        expected = Values(derivation, sizes, trial.data)[full.output]
+        values = [numbers(leaf.value) for leaf in output_leaves(trial, full)]
+        fitting = [v for v in values if v is not None and v.shape == expected.shape]
+        gaps += [(_distance(value, expected), activation) for value in fitting]
+    return sorted(gaps)
+
+
+def _distance(value: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
+    """0 for equal arrays and 1 for unrelated ones: large entries alone do not decide."""
+    whole = float(np.sum(np.abs(value)) + np.sum(np.abs(expected)))
+    gap = float(np.sum(np.abs(value - expected)))
+    return gap / whole if np.isfinite(gap) and 0 < whole < np.inf else float("inf")
 
 
 # ---------------------------------------------------------------- the search
@@ -303,6 +416,9 @@ class Search:
     def first_right(self, machines: Iterable[Machine], sizes: Sizes) -> Iterator[Fit]:
         """The machines whose forward pass is reproduced, in their order."""
         for machine in machines:
+            if any(trial.machine == machine for trial in self.trials):
+                # It ran, and what it gave was no fit: fewer numbers would only hide that.
+                continue
             try:
                 trial = try_forward(machine, sizes)
             except Halt as halt:
@@ -310,21 +426,28 @@ class Search:
                 continue
             self.trials.append(trial)
             fit = right_fit(trial, self.wishes)
-            if fit is not None:
+            if fit is not None and holds_further(fit, trial, self.wishes):
                 yield fit
 
     def best_of_the_rest(self) -> Fit | None:
         """The nearest wrong form of any trial; else what the user described."""
         for trial in self.trials:
             fit = wrong_fit(trial, self.wishes)
-            if fit is not None:
+            if fit is not None and holds_further(fit, trial, self.wishes):
                 return fit
-        if self.wishes.settles_the_spec:
+        if self._is_settled():
             fits = (trusted_fit(trial, self.wishes) for trial in self.trials)
             found = next((fit for fit in fits if fit is not None), None)
             if found is not None:
                 return found
         return self._that_raises()
+
+    def _is_settled(self) -> bool:
+        """Whether the user said what it computes; the layout may follow from the shapes alone."""
+        if self.wishes.settles_the_spec:
+            return True
+        distinct = {t.machine.model.spec.layout for t in self.trials if t.sizes.are_distinct}
+        return self.wishes.activation is not None and len(distinct) == 1
 
     def _that_raises(self) -> Fit | None:
         """A layer that raises what no way of calling it could help: that is a result, too."""
@@ -333,7 +456,9 @@ class Search:
         if self.trials or not halts:
             return None
         machine, halt = halts[0]
-        activation = self.wishes.activation or LINEAR
+        activation = self.wishes.activation or self.wishes.activations[0]
+        if not self.wishes.spec_is_known and self.wishes.activation is None:
+            activation = LINEAR
         model = self.wishes.full_model(machine.model, activation)
         where = Where(FORWARD, Place())
         machine = replace(machine, model=model, outputs={model.output: where})

@@ -19,6 +19,7 @@ from backproof.adapters.machine import (
 from backproof.adapters.model import PROBES
 from backproof.adapters.numeric import Values
 from backproof.adapters.observing import Observed, Shown, observe
+from backproof.adapters.places import read_place
 from backproof.adapters.source import Definition
 from backproof.errors import UsageError
 from backproof.spec.derive import with_upstream
@@ -90,7 +91,12 @@ def mapped(machine: Machine, observed: Observed, mapping: Mapping[str, str]) -> 
     for name in wanted(machine.model):
         if name in mapping and mapping[name] not in arguments:
             said = mapping[name]
+            place = read_place(said)
+            if said not in called and place is not None:
+                # A key may be written in either kind of quotes.
+                said = place.show("self")
             if said not in called:
+                said = mapping[name]
                 names = near(said, called) or sorted(called)
                 raise UsageError(
                     f"'{name}={said}' maps {name} to something that the layer does not show",

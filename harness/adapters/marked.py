@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backproof.adapters.arguments import Argument, Call
@@ -14,6 +14,7 @@ from backproof.adapters.source import Definition
 from backproof.adapters.wishes import Wishes
 from backproof.errors import NotInferredError, UsageError
 from backproof.loading import Loaded
+from backproof.spec.errors import near
 from backproof.spec.layer import Spec
 from backproof.subjects import MARK, Arrays, Subject, SubjectError
 
@@ -32,7 +33,7 @@ def adapt(loaded: Loaded, wishes: Wishes) -> Subject:
     """
     function = loaded.object
     mark = getattr(function, MARK)
-    spec: Spec = wishes.spec or mark.spec
+    spec: Spec = wishes.bound_spec or mark.spec
     model = Model(spec)
     upstream = _upstream(loaded, model)
     given = f"d{upstream}" if upstream != spec.program.loss else ""
@@ -51,6 +52,11 @@ def adapt(loaded: Loaded, wishes: Wishes) -> Subject:
         facts=(f"marked as a subject of its own spec; it takes {', '.join(names)}",),
         file=loaded.file,
         accumulate=mark.accumulate,
+        missing={
+            name: "not among the keys that it returns"
+            for name in (f"d{tensor}" for tensor in model.differentiated)
+            if name not in (*provides, given)
+        },
     )
 
 
@@ -136,6 +142,7 @@ def _provided(loaded: Loaded, model: Model, names: tuple[str, ...], given: str) 
             raised.append(str(error))
             continue
         every = (*model.spec.program.defined, *wanted(model), *_upstreams(model))
+        _check_keys(loaded, found, every, names)
         known = tuple(n for n in every if n in found and n not in names)
         if not any(n.startswith("d") and n != given for n in known):
             keys = ", ".join(map(str, found)) or "nothing"
@@ -145,6 +152,21 @@ def _provided(loaded: Loaded, model: Model, names: tuple[str, ...], given: str) 
             )
         return known
     raise NotInferredError(f"{loaded.label} raises at all sizes", tuple(dict.fromkeys(raised)))
+
+
+def _check_keys(
+    loaded: Loaded, found: Mapping[str, Any], every: Sequence[str], names: Sequence[str]
+) -> None:
+    """Refuse a key that is no name of the spec: its array would be judged by nobody."""
+    known = dict.fromkeys((*every, *names))
+    for key in found:
+        if key not in known:
+            close = near(str(key), known)
+            said = f"a near name is {close[0]}; " if close else ""
+            raise UsageError(
+                f"{loaded.label} returns '{key}', which is no name of its spec",
+                f"{said}known are {', '.join(known)}",
+            )
 
 
 def _upstreams(model: Model) -> tuple[str, ...]:

@@ -115,6 +115,16 @@ class Model:
         return tuple(t for t in self.spec.program.inputs if t != self.data)
 
     @property
+    def differentiated(self) -> tuple[str, ...]:
+        """The inputs whose gradients a layer should give: the parameters, and the data.
+
+        Another input that runs over the samples is a label.
+        """
+        tensors, samples = self.spec.program.tensors, self.axes.get(SAMPLES)
+        own = [name for name in self.parameters if samples not in tensors[name].axes]
+        return (*own, self.data)
+
+    @property
     def output(self) -> str:
         """The tensor that nothing else uses: A, or Z of a linear layer."""
         outputs = self.spec.program.outputs

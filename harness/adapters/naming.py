@@ -169,6 +169,30 @@ def _forgotten(name: str, layer: Layer) -> dict[str, Line]:
     return {} if found is None else {name: found[0].line_of(found[1].statement)}
 
 
+def missing_of(
+    layer: Layer, machine: Machine, provides: tuple[str, ...], upstream: str
+) -> dict[str, str]:
+    """Why each gradient that a layer should give and does not is missing.
+
+    Args:
+        layer: the layer.
+        machine: with the places of all that is shown.
+        provides: what the layer shows, by name in the spec.
+        upstream: the tensor whose gradient it is given.
+    """
+    found: dict[str, str] = {}
+    for name in (f"d{tensor}" for tensor in machine.model.differentiated):
+        if name in provides or name == f"d{upstream}":
+            continue
+        local = _under_local_name(name, layer)
+        if local is None:
+            found[name] = "shown nowhere"
+        else:
+            _, line, text = local[0].line_of(local[1].statement)
+            found[name] = f"computed in line {line} but not kept: `{text.splitlines()[0]}`"
+    return found
+
+
 def _under_local_name(name: str, layer: Layer) -> tuple[Definition, Assignment] | None:
     for text in layer.backward_texts:
         for assignment in _last_first(text):

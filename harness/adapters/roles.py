@@ -98,6 +98,8 @@ _OF_THE_INPUT = (
 # d_a and d_y may be the gradient of this layer's output, or of the output of the one before.
 _WEAK = ("A", "Z")
 
+_LABELS = ("y", "ytrue", "label", "labels", "target", "targets", "t", "onehot")
+
 _IN_TOKENS = (
     *("in", "input", "inputs", "fanin", "prev", "previous", "entrada", "entradas", "nin"),
     *("from", "source", "feature", "ninputs", "ninput", "insize", "indim", "infeatures", "dimin"),
@@ -170,6 +172,11 @@ def gradient_role(name: str) -> str | None:
 def is_weak(role: str) -> bool:
     """Whether a gradient's name is used for more than one thing: dA and dZ are."""
     return role[1:] in _WEAK
+
+
+def is_label(name: str) -> bool:
+    """Whether a name stands for what a loss compares the output with."""
+    return plain(name) in _LABELS
 
 
 def word_role(name: str) -> str | None:

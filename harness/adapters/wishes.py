@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from backproof.adapters.model import LINEAR, Model, known_layouts, layer_spec
 from backproof.adapters.places import Place, read_place
-from backproof.errors import UsageError
+from backproof.errors import NotInferredError, UsageError
 from backproof.spec.errors import near
-from backproof.spec.functions import ACTIVATIONS
+from backproof.spec.functions import ACTIVATIONS, is_abstract
 from backproof.spec.layer import Spec
 
 
@@ -32,14 +33,46 @@ class Wishes:
     mapping: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def spec_is_known(self) -> bool:
+        """Whether the user gave a spec in which no function is left open."""
+        return self.spec is not None and not self.open_functions
+
+    @property
+    def open_functions(self) -> tuple[str, ...]:
+        """The functions of the user's spec that stand for no known one, such as ``g``."""
+        functions = () if self.spec is None else self.spec.program.functions
+        return tuple(name for name in functions if is_abstract(name))
+
+    @property
     def settles_the_spec(self) -> bool:
         """Whether nothing about the spec is left to find out."""
-        return self.spec is not None or (self.layout is not None and self.activation is not None)
+        if self.spec is not None:
+            return self.spec_is_known or self.activation is not None
+        return self.layout is not None and self.activation is not None
 
     @property
     def activations(self) -> tuple[str, ...]:
         """The activations that are possible."""
+        if self.spec is not None and self.spec_is_known:
+            return (self.spec.activation,)
         return ACTIVATIONS if self.activation is None else (self.activation,)
+
+    @property
+    def bound_spec(self) -> Spec | None:
+        """The user's spec, with the activation that he named in its open function.
+
+        Raises:
+            NotInferredError: a function is open, and no activation was named.
+        """
+        if self.spec is None or self.spec_is_known:
+            return self.spec
+        if self.activation is None:
+            name = self.open_functions[0]
+            raise NotInferredError(
+                f"the spec leaves the function {name} open",
+                help="say what it is with --activation, such as --activation relu",
+            )
+        return _bound(self.spec, self.open_functions, self.activation)
 
     def models(self, bias: bool) -> list[Model]:
         """The possible linear parts, one a layout; or the spec that was given.
@@ -56,9 +89,9 @@ class Wishes:
         return [Model(layer_spec(layout, LINEAR, bias, self.scale)) for layout in chosen]
 
     def full_model(self, linear: Model, activation: str) -> Model:
-        """A linear part with an activation after it."""
+        """A linear part with an activation after it; or the spec that was given, with it in g."""
         if self.spec is not None:
-            return linear
+            return Model(_bound(self.spec, self.open_functions, activation))
         bias = "b" in linear.spec.program.inputs
         return Model(layer_spec(linear.spec.layout, activation, bias, self.scale))
 
@@ -78,6 +111,21 @@ class Wishes:
                 f"write an attribute or an argument, such as {name}=self.weights",
             )
         return found
+
+
+@lru_cache(maxsize=64)
+def _bound(spec: Spec, functions: tuple[str, ...], activation: str) -> Spec:
+    """A spec in which a known function stands for each open one."""
+    if not functions:
+        return spec
+    return Spec(
+        spec.text,
+        name=spec.name,
+        layout=spec.layout,
+        functions={**spec.functions, **dict.fromkeys(functions, activation)},
+        scale=spec.scale,
+        source_name=spec.program.source.name,
+    )
 
 
 def check_mapping(wishes: Wishes) -> None:

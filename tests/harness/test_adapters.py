@@ -20,6 +20,7 @@ from backproof.errors import NotInferredError, UsageError
 from backproof.loading import load
 from backproof.spec.errors import SpecError
 from backproof.spec.functions import ACTIVATIONS
+from backproof.spec.layer import Spec
 from backproof.spec.library import dense, layouts, losses
 from backproof.subjects import Subject, SubjectError
 from tests.layer_headers import LayerCase, all_layers
@@ -982,6 +983,276 @@ def test_a_layer_that_needs_more_than_it_is_given_is_not_blamed(adapted: Adapted
     )
 
 
+# ---------------------------------------------------------------- what is returned is judged
+
+STORES = """
+    class Dense:
+        def __init__(self, n_in, n_out):
+            self.W, self.b = np.ones((n_in, n_out)), np.zeros(n_out)
+        def forward(self, x):
+            self.x = x
+            self.z = x @ self.W + self.b
+            return RETURNED
+        def backward(self, d):
+            dz = d
+            self.dW, self.db = self.x.T @ dz, dz.sum(axis=0)
+            return dz @ self.W.T
+"""
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        *("np.where(self.z > 0, self.z, 0.2 * self.z)", "np.round(np.tanh(self.z), 1)"),
+        *("self.z / (1 + np.exp(-1.7 * self.z))", "np.clip(self.z, -1, 1)", "self.z**2"),
+        *("(self.z + 3) * (self.z > -3)", "(self.z * (self.z % 1 > 0.5), self.z)"),
+        *(
+            "(self.z, np.where(self.z > 0, self.z, 0.2 * self.z))",
+            "[self.z**2, self.z]",
+        ),
+    ],
+)
+def test_a_stored_value_is_not_taken_for_what_is_returned(adapted: Adapted, returned: str) -> None:
+    with pytest.raises(NotInferredError) as caught:
+        adapted(STORES.replace("RETURNED", returned))
+
+    assert "no dense layer with a known activation" in caught.value.message
+    assert "--spec" in caught.value.help
+    assert "relu(Z[n,o]) - 1/5*relu(-Z[n,o])" in caught.value.help
+
+
+@pytest.mark.parametrize(
+    ("returned", "said"),
+    [("2 * self.z", "2 times the right one"), ("self.z.T", "the result is transposed")],
+)
+def test_a_wrong_form_of_what_is_stored_is_a_wrong_forward_pass(
+    adapted: Adapted, returned: str, said: str
+) -> None:
+    subject = adapted(STORES.replace("RETURNED", returned))
+    data = _data("ni,io->no", 4, 3, 2)
+
+    results = subject.open().run(_given(subject, data))
+
+    Z = data["X"] @ data["W"] + data["b"]
+    assert any(said in fact for fact in subject.facts)
+    assert np.array_equal(results["Z"], 2 * Z if "2" in said else Z.T)
+
+
+@pytest.mark.parametrize(
+    ("returned", "activation", "provides"),
+    [
+        ("np.maximum(self.z, 0)", "relu", ("Z", "A")),
+        ("(np.maximum(self.z, 0), self.z)", "relu", ("Z", "A")),
+        ("(self.z, np.maximum(self.z, 0))", "relu", ("Z", "A")),
+        ('{"Z": self.z, "A": np.tanh(self.z)}', "tanh", ("Z", "A")),
+        ("(self.z, (x, self.W, self.b))", "linear", ("Z",)),
+        ("self.z.tolist()", "linear", ("Z",)),
+        ("None", "linear", ("Z",)),
+    ],
+)
+def test_the_output_among_what_is_returned(
+    adapted: Adapted, returned: str, activation: str, provides: tuple[str, ...]
+) -> None:
+    subject = adapted(STORES.replace("RETURNED", returned))
+
+    assert (subject.spec.activation or "linear") == activation
+    assert subject.provides == (*provides, "dW", "db", "dX")
+
+
+@pytest.mark.parametrize("settings", [{}, {"layout": "ni,io->no"}])
+def test_an_activation_that_is_named_is_that_of_what_is_returned(
+    adapted: Adapted, settings: dict[str, str]
+) -> None:
+    text = STORES.replace("RETURNED", "np.round(np.tanh(self.z), 1)")
+    subject = adapted(text, activation="tanh", **settings)
+    data = _data("ni,io->no", 4, 3, 2)
+
+    results = subject.open().run(_given(subject, data))
+
+    rounded = np.round(np.tanh(data["X"] @ data["W"] + data["b"]), 1)
+    assert np.array_equal(results["A"], rounded)
+    assert "Z" not in results
+
+
+@pytest.mark.parametrize("z", ["z", "self.z"])
+@pytest.mark.parametrize(
+    "returned", ["np.clip(Z, 0, 6)", "np.clip(Z, 0, 20)", "Z * np.where(Z > 0, 1.0, 0.2)"]
+)
+def test_few_or_moderate_values_do_not_settle_an_activation(
+    adapted: Adapted, z: str, returned: str
+) -> None:
+    text = STORES.replace("RETURNED", returned.replace("Z", z)).replace("self.z =", f"{z} =")
+
+    with pytest.raises(NotInferredError) as caught:
+        adapted(text)
+
+    assert any("activation relu" in candidate for candidate in caught.value.candidates)
+
+
+def test_a_spec_in_known_functions_is_reproduced(adapted: Adapted) -> None:
+    returned = "np.where(self.z > 0, self.z, 0.2 * self.z)"
+    text = dense(layout="ni,io->no").text.replace("g(Z[n,o])", "relu(Z[n,o]) - 1/5*relu(-Z[n,o])")
+
+    subject = adapted(STORES.replace("RETURNED", returned), spec=Spec(text))
+
+    assert subject.provides == ("Z", "A", "dW", "db", "dX")
+    assert "the forward pass is that of its spec" in subject.facts
+
+
+def test_what_overflows_on_wide_data_is_still_its_activation(adapted: Adapted) -> None:
+    power = "np.exp(np.float32(2) * self.z.astype(np.float32))"
+    text = STORES.replace("RETURNED", f"({power} - 1) / ({power} + 1)")
+
+    assert adapted(text).spec.activation == "tanh"
+
+
+# ---------------------------------------------------------------- gradients in two places
+
+TWICE = """
+    class Dense:
+        def __init__(self, n_in, n_out):
+            self.W, self.b = np.ones((n_in, n_out)), np.zeros(n_out)
+        def forward(self, x):
+            self.x = x
+            return x @ self.W + self.b
+        def backward(self, d):
+            dW, db, dX = self.x.T @ d, d.sum(axis=0), d @ self.W.T
+            BODY
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "factor"),
+    [
+        ("self.dW, self.db, self.dX = dW, db, dX; return 2 * self.dX", 2),
+        ("self.dW, self.db, self.dX = dW, db, 0 * dX; return dX", 1),
+        ("self.dW, self.db, self.dX = dW, db, dX; return 2 * self.dX, dW, db", 2),
+    ],
+)
+def test_what_is_returned_is_the_gradient_that_is_passed_on(
+    adapted: Adapted, body: str, factor: int
+) -> None:
+    subject = adapted(TWICE.replace("BODY", body))
+    data = _data("ni,io->no", 4, 3, 2)
+
+    results = subject.open().run(_given(subject, data))
+
+    assert np.array_equal(results["dX"], factor * (data["dA"] @ data["W"].T))
+
+
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        ("self.dW, self.db, self.grads = dW, db, {'W': dW / 2}", ("self.dW", "self.grads['W']")),
+        ("self.dw, self.dW, self.db = dW, 0 * dW, db", ("self.dw", "self.dW")),
+        ("self.dW, self.db, self.grad_b = dW, db, db[:1]", ("self.db", "self.grad_b")),
+        ("self.dW, self.db, dW = dW / 2, db, dW; return dX, dW", ("dW", "self.dW")),
+    ],
+)
+def test_two_values_under_the_name_of_one_gradient(
+    adapted: Adapted, body: str, places: tuple[str, str]
+) -> None:
+    text = TWICE.replace("BODY", body if "return" in body else f"{body}; return dX")
+    role = "db" if "grad_b" in body else "dW"
+
+    with pytest.raises(NotInferredError) as caught:
+        adapted(text)
+
+    assert caught.value.message == (
+        f"layers.py:Dense: {role} is shown in two places that differ: {places[0]} and {places[1]}"
+    )
+    assert f"--map {role}={places[0]}" in caught.value.help
+    for place in places:
+        assert adapted(text, mapping={role: place}).names[role] == place
+        assert adapted(text, mapping={role: place.replace("'", '"')}).names[role] == place
+
+
+def test_one_value_under_two_names_is_no_doubt(adapted: Adapted) -> None:
+    body = "self.dW, self.db, self.grads = dW, db[None], {'W': dW.tolist(), 'b': db}; return dX"
+
+    assert adapted(TWICE.replace("BODY", body)).provides == ("Z", "dW", "db", "dX")
+
+
+def test_the_caller_resets_what_adds_up(adapted: Adapted) -> None:
+    text = TWICE.replace("= np.ones((n_in, n_out)), np.zeros(n_out)", START)
+    subject = adapted(text.replace("BODY", "self.dW += dW; self.db = db; return dX"))
+
+    assert subject.assumes == ("the caller sets self.dW to zero before each backward pass",)
+    assert "self.dW adds up from call to call and is set to zero before each" in subject.facts
+    assert adapted(text.replace("BODY", "self.dW, self.db = dW, db; return dX")).assumes == ()
+
+
+START = "= np.ones((n_in, n_out)), np.zeros(n_out); self.dW = np.zeros((n_in, n_out))"
+
+
+@pytest.mark.parametrize(
+    ("body", "missing"),
+    [
+        ("self.db = db; return dX", {"dW": "computed in line 10 but not kept: `{}`"}),
+        ("del dW; self.db = db; return dX", {"dW": "computed in line 10 but not kept: `{}`"}),
+        ("self.dW, self.db = dW, db; return dX", {}),
+        ("self.dW = dW; return dX", {"db": "computed in line 10 but not kept: `{}`"}),
+    ],
+)
+def test_a_gradient_that_is_computed_and_not_kept(
+    adapted: Adapted, body: str, missing: dict[str, str]
+) -> None:
+    statement = "dW, db, dX = self.x.T @ d, d.sum(axis=0), d @ self.W.T"
+
+    subject = adapted(TWICE.replace("BODY", body))
+
+    assert subject.missing == {k: v.replace("{}", statement) for k, v in missing.items()}
+    assert {f"{name} is {why}" for name, why in subject.missing.items()} <= set(subject.facts)
+
+
+def test_a_gradient_that_is_nowhere(adapted: Adapted) -> None:
+    text = TWICE.replace("dW, db, dX = self.x.T @ d, d.sum(axis=0), d @ self.W.T", "pass")
+
+    subject = adapted(text.replace("BODY", "return d @ self.W.T"))
+
+    assert subject.missing == {"dW": "shown nowhere", "db": "shown nowhere"}
+
+
+@pytest.mark.parametrize("name", ["y", "Y", "y_true", "labels", "label", "targets", "target"])
+def test_labels_are_no_gradient(adapted: Adapted, name: str) -> None:
+    text = TAKES.replace("UPSTREAM", name)
+
+    with pytest.raises(NotInferredError) as caught:
+        adapted(text)
+
+    assert f"takes labels ({name})" in caught.value.message
+    assert "a spec with the loss" in caught.value.help
+    assert adapted(text, mapping={"dA": name}).names["dA"] == name
+
+
+@pytest.mark.parametrize("activation", ["linear", "tanh", "softmax"])
+def test_the_open_function_of_a_spec_is_found_out(adapted: Adapted, activation: str) -> None:
+    returned = {
+        "linear": "self.z",
+        "tanh": "np.tanh(self.z)",
+        "softmax": "np.exp(self.z) / np.exp(self.z).sum(axis=1, keepdims=True)",
+    }[activation]
+    text = STORES.replace("RETURNED", returned)
+    spec = dense(layout="ni,io->no")
+
+    for settings in ({}, {"activation": activation}):
+        subject = adapted(text, spec=spec, **settings)
+        assert subject.spec.activation == activation
+        assert subject.spec.layout == "ni,io->no"
+    assert not any("mistake" in fact for fact in subject.facts)
+
+
+def test_an_open_function_that_is_none_of_the_known_is_asked_for(adapted: Adapted) -> None:
+    text = STORES.replace("RETURNED", "np.sin(self.z)")
+    spec = dense(layout="ni,io->no")
+
+    with pytest.raises(NotInferredError) as caught:
+        adapted(text, spec=spec)
+
+    assert "--activation" in caught.value.help
+    assert adapted(text, spec=spec, activation="tanh").spec.activation == "tanh"
+
+
 # ---------------------------------------------------------------- names and texts
 
 
@@ -1140,6 +1411,29 @@ def test_a_marked_function_that_cannot_be_called(
         adapted(_marked(body, arguments), name="layer")
 
     assert message in caught.value.message
+
+
+@pytest.mark.parametrize(("key", "near"), [("dw", "dW"), ("dz", "dZ"), ("mask", None)])
+def test_a_marked_function_that_returns_an_unknown_key(
+    adapted: Adapted, key: str, near: str | None
+) -> None:
+    text = _marked(f'return {{"dX": dA @ W.T, "{key}": X.T @ dA}}')
+
+    with pytest.raises(UsageError) as caught:
+        adapted(text, name="layer")
+
+    assert f"returns '{key}'" in caught.value.message
+    assert (f"a near name is {near}" in caught.value.help) == (near is not None)
+    assert "known are Z, A, dZ, dW, db, dX" in caught.value.help
+
+
+def test_a_marked_function_says_what_it_does_not_return(adapted: Adapted) -> None:
+    subject = adapted(_marked('return {"dW": X.T @ dA}'), name="layer")
+
+    assert subject.missing == {
+        "db": "not among the keys that it returns",
+        "dX": "not among the keys that it returns",
+    }
 
 
 def test_a_marked_function_that_raises_or_returns_no_dict(adapted: Adapted) -> None:

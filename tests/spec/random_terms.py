@@ -260,7 +260,7 @@ def places(
 
 
 def enclosures(sizes: Mapping[str, int] = SIZES) -> Evaluation:
-    """Values as balls of 200 bits; ``difference_is_zero`` reads them."""
+    """Values as balls, at the precision that flint has."""
     balls = Balls()
     return Evaluation(
         Derivation(program(TENSORS), {}),

@@ -294,6 +294,10 @@ def test_equal_terms_have_one_form(left: Term, right: Term) -> None:
     [
         # Each pair agrees somewhere, and is not equal.
         (t.power(t.power(x(Ai), 2), Fraction(1, 2)), x(Ai)),
+        (
+            t.power(t.add(x(Ai), t.mul(t.number(-2), y(Ai))), Fraction(1, 2)),
+            t.power(t.add(t.mul(t.number(2), y(Ai)), t.negative(x(Ai))), Fraction(1, 2)),
+        ),
         (t.apply("abs", x(Ai)), x(Ai)),
         (t.apply("log", t.power(x(Ai), 2)), t.mul(t.number(2), t.apply("log", x(Ai)))),
         (t.apply("relu", x(Ai)), t.apply("step", x(Ai))),
@@ -311,6 +315,35 @@ def test_equal_terms_have_one_form(left: Term, right: Term) -> None:
 )
 def test_unequal_terms_have_two_forms(left: Term, right: Term) -> None:
     assert normalise(left) != normalise(right)
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        # A delta inside a function is nothing to contract, and draws the inner sum out.
+        t.total((Ak,), t.mul(y(Ai), t.total((Ai,), g(t.delta(Ai, Ak))))),
+        t.total((Ai,), t.mul(y(Ai), t.total((Ai,), g(t.delta(Ai, Aj))))),
+        t.total((Ai,), t.mul(*2 * [t.total((Ak,), g(t.delta(Ai, Ak)))])),
+        t.total((Ai, Ak), t.mul(t.delta(Ai, Ak), t.total((Ak,), g(t.delta(Ai, Ak))))),
+    ],
+)
+def test_sums_that_are_joined_keep_their_indices_apart(term: Term) -> None:
+    assert contract(term).free <= term.free
+    assert_keeps_values(term, contract(term))
+
+
+def test_what_is_above_the_line_does_not_cancel_what_is_below() -> None:
+    quotient = t.mul(x(Ai), t.power(x(Ai), -1))
+    assert gather_powers(quotient) is quotient
+    assert gather_powers(t.mul(x(Ai), x(Ai), t.power(x(Ai), -1), t.power(x(Ai), -2))) is t.mul(
+        t.power(x(Ai), 2), t.power(x(Ai), -3)
+    )
+
+
+def test_shared_factors_and_equal_parts_are_written_once() -> None:
+    both = t.add(t.mul(x(Ai), y(Ai)), t.mul(t.number(2), x(Ai)), x(Ai))
+    assert collect(both) is t.mul(x(Ai), t.add(y(Ai), t.number(3)))
+    assert collect(t.add(x(Ai), y(Ai))) is t.add(x(Ai), y(Ai))
 
 
 # ---------------------------------------------------------------- limits
