@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -282,6 +283,8 @@ def plan(inputs: Inputs, format: str, count: int, seed: int) -> list[Case]:
         dict(zip(axes, range(1 + len(axes), 1, -1), strict=True)),
         # One axis long: what stops after so many samples, inputs or outputs shows here.
         *({**small, a: LONG_SIZE} for a in axes),
+        # Two axes of one size: where a wrong product runs at all.
+        *({**small, a: 4, b: 4} for a, b in combinations(axes, 2)),
         dict.fromkeys(axes, 1),
         dict.fromkeys(axes, 3),
         {a: (17, 5, 9, 4)[k % 4] for k, a in enumerate(axes)},

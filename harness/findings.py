@@ -246,7 +246,8 @@ class Wording:
             fix = corrected(self.subject, quantity, statement)
         if fix is None:
             fix = right_code(self.subject.spec, cause)
-        if statement is None or not same_code(fix, statement):
+        stale = all(j.reused for j in self.seen.of(quantity, *BAD))
+        if statement is None or stale or not same_code(fix, statement):
             return fix, statement, where
         # The line itself is right: what it goes by is wrong further up.
         for upstream in used_by(self.subject.spec, quantity):

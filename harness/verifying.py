@@ -102,6 +102,7 @@ def generated(inputs: Inputs, formats: Sequence[str], count: int, seed: int) -> 
     @hypothesis_seed(seed)
     @settings(
         max_examples=count,
+        derandomize=False,
         deadline=None,
         database=None,
         phases=(Phase.generate,),

@@ -200,8 +200,8 @@ def _assumed(claim: Claim, how: str, difference: Poly) -> Answer | None:
     assumed = [(", ".join(a.text for a in stated), _with_stated(stated, difference))]
     assumed += _with_distributions(claim.derivation, difference)
     for shown, changed in assumed:
-        left, below = cleared(changed)
-        if left.is_zero and set(below) <= denominators(difference):
+        # What is assumed has a value, and so no denominator in it is zero.
+        if cleared(changed)[0].is_zero:
             return Answer(Kind.ASSUMES, f"equal {how} where {shown}", assumption=shown)
     return None
 

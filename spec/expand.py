@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 
 from backproof.spec.derive import Derivation
 from backproof.spec.normal import TooLargeError
-from backproof.spec.terms import Entry, Index, Term, fresh, indices_in, rebuild, substitute
+from backproof.spec.terms import Entry, Term, rebuild, substitute
 
 
 def expand(
@@ -37,7 +37,7 @@ def expand(
             found = special.get(node.tensor) or derivation.definition(node.tensor)
             if found is not None:
                 target, value = found
-                result = _instantiate(target.indices, on(value), node.indices)
+                result = substitute(on(value), dict(zip(target.indices, node.indices, strict=True)))
         memo[node] = result
         return result
 
@@ -45,14 +45,3 @@ def expand(
         return on(term)
     except RecursionError:
         raise TooLargeError("written out, it is nested too deeply") from None
-
-
-def _instantiate(formal: tuple[Index, ...], value: Term, actual: tuple[Index, ...]) -> Term:
-    # Two steps, through names that nobody uses, so that n -> m and m -> n do not meet.
-    taken = indices_in(value) | set(formal) | set(actual)
-    middle: dict[Index, Index] = {}
-    for index in formal:
-        middle[index] = fresh(index, taken)
-        taken.add(middle[index])
-    value = substitute(value, middle)
-    return substitute(value, {middle[f]: a for f, a in zip(formal, actual, strict=True)})

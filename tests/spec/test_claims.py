@@ -515,6 +515,15 @@ def test_an_assumption_that_always_holds_stands_in_no_witness_s_way() -> None:
     assert answer.witness is not None
 
 
+def test_an_assumption_may_be_used_with_its_denominators() -> None:
+    given_program = Spec("z = x*y\nassume x = 1/(y + 1)").derivation
+    answer = decide(read_claim("z + x = 1", given_program), SECONDS)
+    assert answer.kind is ASSUMES
+    assert answer.assumption == "x = 1/(y + 1)"
+    wrong = decide(read_claim("z + x = 2", given_program), SECONDS)
+    assert wrong.kind is not ASSUMES
+
+
 def test_looking_for_no_time_finds_no_witness() -> None:
     claim = read_claim("x = y")
     assert find_witness(claim, seconds=-1.0) is None

@@ -109,6 +109,13 @@ def test_letters_of_a_program_for_bound_indices_keep_the_value(term: Term) -> No
         assert value(named_, at) == expected
 
 
+def test_letters_of_free_indices_are_not_taken_for_bound_ones() -> None:
+    term = t.total((EVERY[2],), t.entry("M", (EVERY[0], EVERY[2])))
+    named_ = name_bound(program(TENSORS), term, ())
+    assert named_.free == term.free == {EVERY[0]}
+    assert value(named_, {EVERY[0]: 1}) == value(term, {EVERY[0]: 1})
+
+
 @FIXED
 @given(terms(functions=("g",), depth=4))
 def test_no_letter_is_bound_where_it_means_something(term: Term) -> None:
