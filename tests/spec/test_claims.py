@@ -1,14 +1,17 @@
 """What becomes of claims: right ones, wrong ones with their witness, nasty ones with a message."""
 
+import itertools
 import re
 import time
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from backproof.spec import witness as witness_module
 from backproof.spec.claims import Claim, read_claim
 from backproof.spec.derive import Derivation
 from backproof.spec.equal import Answer, Kind, decide
@@ -43,6 +46,8 @@ GIVEN: dict[str, Callable[[], Spec]] = {
     ),
     "normalisation": lambda: Spec(NORMALISATION),
     "assumed": lambda: Spec(named("softmax_cross_entropy").text + "assume sum[o](Y[n,o]) = 1"),
+    "pairs": lambda: Spec("axes o, k: outputs\nL = sum[o,k](Y[o,k]*A[o]*A[k])"),
+    "square layer": lambda: Spec("axes n, i, o: a\nZ[n,o] = sum[i](X[n,i]*W[o,i])"),
     "square": lambda: Spec("axes i, j: a\ny[i] = sum[j](M[i,j]*x[j])\nq = sum[i](x[i]*y[i])"),
 }
 
@@ -233,6 +238,13 @@ TABLE: list[tuple[str, str, Kind]] = [
     ("softmax_cross_entropy", "dA = (Y - softmax_o(A)) / size(n)", DIFFERENT),
     ("softmax_cross_entropy", "dA = (softmax_n(A) - Y) / size(n)", DIFFERENT),
     ("softmax_cross_entropy", "sum_o(dA) = 0", EQUAL),
+    # Targets sum to one, where a claim needs it; nothing else does.
+    ("softmax_cross_entropy", "sum_o(Y) = 1", ASSUMES),
+    ("softmax_cross_entropy", "sum_n(Y) = 1", DIFFERENT),
+    ("softmax_cross_entropy", "sum_o(A) = 1", DIFFERENT),
+    ("mean_squared_error", "sum_o(Y) = 1", DIFFERENT),
+    ("pairs", "sum[o,k](Y[o,k]) = 1", DIFFERENT),
+    ("pairs", "sum[k](Y[o,k]) = 1", DIFFERENT),
     ("assumed", "dA = (softmax_o(A) - Y) / size(n)", ASSUMES),
     ("assumed", "sum_o(Y) = 1", ASSUMES),
     ("assumed", "dA = softmax_o(A) - Y", DIFFERENT),
@@ -542,6 +554,22 @@ def test_a_claim_whose_sums_take_long_is_given_up_in_time() -> None:
     assert time.perf_counter() - start < 10
 
 
+def test_however_the_time_runs_out_there_is_a_witness_or_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    claim = read_claim("dW = X^T dZ", given_("square layer"))
+    found = set()
+    for ticks in range(0, 400, 7):
+        clock = itertools.count()
+        now = SimpleNamespace(monotonic=lambda clock=clock: next(clock))
+        monkeypatch.setattr(witness_module, "time", now)
+        witness = find_witness(claim, seconds=ticks)
+        found.add(witness is not None)
+        if witness is not None:
+            assert recomputed(claim, witness) == (Fraction(witness.left), Fraction(witness.right))
+    assert found == {True, False}
+
+
 def test_the_left_side_stays_on_the_left() -> None:
     _, answer = answered("oi", "0 = dW + dZ^T X")
     assert answer.witness.left == "0"
@@ -556,6 +584,8 @@ def test_reasons_and_shapes_name_axes() -> None:
     assert "(n, o) and (i, o)" in answer.reason
     _, answer = answered("oi", "db = dZ")
     assert answer.reason == "the left side has shape (o,), the right side (n, o)"
+    _, answer = answered("oi", "delta[i,o]*X[n,i]*b[o] = 0")
+    assert answer.reason.startswith("delta[i,o] is of indices along i and along o")
     _, answer = answered("oi", "db[o] = dZ[n,o]")
     assert answer.reason == "the right side depends on n, the left side does not"
     # An equation of two expressions defines nothing: it holds for all n, or it does not.

@@ -8,9 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backproof.spec import normal as normal_module
 from backproof.spec import terms as t
+from backproof.spec.canonical import canonical_order
 from backproof.spec.contraction import collect, contract, gather_powers
-from backproof.spec.normal import TooLargeError, as_term, cleared, normalise
+from backproof.spec.normal import (
+    TooLargeError,
+    as_term,
+    cleared,
+    normalise,
+    with_marginals,
+    with_values,
+)
 from backproof.spec.pointwise import NoValueError
 from backproof.spec.terms import Term
 from tests.spec.random_terms import (
@@ -206,6 +215,21 @@ def g(argument: Term) -> Term:
     return t.apply("g", argument)
 
 
+def test_a_sum_inside_a_sum_is_labelled_under_another_mark(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    marks = []
+
+    def spy(*arguments: object) -> object:
+        marks.append(arguments[2])
+        return canonical_order(*arguments)
+
+    monkeypatch.setattr(normal_module, "canonical_order", spy)
+    normalise(t.total((Ai,), g(t.total((Aj,), t.mul(M(Ai, Aj), g(t.total((Ak,), M(Aj, Ak))))))))
+
+    assert set(marks) == {"1", "2", "3"}
+
+
 @pytest.mark.parametrize(
     ("left", "right"),
     [
@@ -344,6 +368,42 @@ def test_shared_factors_and_equal_parts_are_written_once() -> None:
     both = t.add(t.mul(x(Ai), y(Ai)), t.mul(t.number(2), x(Ai)), x(Ai))
     assert collect(both) is t.mul(x(Ai), t.add(y(Ai), t.number(3)))
     assert collect(t.add(x(Ai), y(Ai))) is t.add(x(Ai), y(Ai))
+
+
+# ---------------------------------------------------------------- what is assumed of sums
+
+
+def test_a_marginal_is_replaced_where_its_index_stands_nowhere_else() -> None:
+    (sum_of_row,) = normalise(t.total((Aj,), M(Ai, Aj))).terms
+    pattern, one = sum_of_row[0][0], normalise(t.ONE)
+
+    def marginal(term: Term) -> object:
+        return with_marginals(normalise(term), pattern, one)
+
+    weighted = t.total((Ai, Aj), t.mul(M(Ai, Aj), x(Ai)))
+    assert marginal(weighted) == normalise(t.total((Ai,), x(Ai)))
+    assert marginal(t.power(weighted, 2)) == normalise(t.power(t.total((Ai,), x(Ai)), 2))
+    assert marginal(t.total((Aj,), M(Ak, Aj))) == one
+    assert marginal(t.total((Ai, Aj), M(Ai, Aj))) == normalise(t.size("i"))
+    for kept in (
+        t.total((Ai, Aj), t.mul(M(Ai, Aj), x(Aj))),
+        t.total((Ai,), M(Ai, Ai)),
+        t.total((Ai,), M(Ai, Aj)),
+        t.total((Aj,), t.power(M(Ai, Aj), 2)),
+        t.total((Ai,), x(Ai)),
+        g(t.total((Aj,), M(Ai, Aj))),
+    ):
+        assert marginal(kept) == normalise(kept)
+
+
+def test_values_of_atoms_are_put_in_their_place() -> None:
+    atom = next(iter(normalise(x(Ai)).terms))[0][0]
+    half = normalise(t.number(Fraction(1, 2)))
+    term = t.add(t.power(x(Ai), -2), t.mul(x(Ai), y(Ai)), g(x(Ai)))
+
+    assert with_values(normalise(term), {atom: half}) == normalise(
+        t.add(t.number(4), t.mul(t.number(Fraction(1, 2)), y(Ai)), g(x(Ai)))
+    )
 
 
 # ---------------------------------------------------------------- limits
