@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from backproof import api, checking, verifying
+from backproof import api, checking, judging, verifying
 from backproof.adapters.bundled import bundled_subjects
 from backproof.subjects import Subject
 from backproof.verifying import Settings
@@ -23,10 +23,10 @@ PHASES: tuple[tuple[str, Any, str], ...] = (
     ("decisions", checking.Checker, "judge"),
     ("planted mistakes", verifying.Controls, "see"),
     ("equivalent mistakes", verifying.Controls, "result"),
-    ("oracles against each other", api, "crosscheck"),
-    ("diagnosis", api, "diagnose"),
-    ("smallest cases", api, "_smallest"),
-    ("wording", api.Wording, "findings"),
+    ("oracles against each other", judging, "crosscheck"),
+    ("diagnosis", judging, "diagnose"),
+    ("smallest cases", judging, "_smallest"),
+    ("wording", judging.Wording, "findings"),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,23 +14,19 @@ import numpy as np
 import backproof
 from backproof.adapters.bundled import bundled_subjects
 from backproof.adapters.registry import adapt
-from backproof.checking import Judgement, State
 from backproof.comparing import compare_claims
 from backproof.controls import limits
-from backproof.conventions import Convention, mean_over_samples, narrower_format
-from backproof.crosscheck import Answers, crosscheck
-from backproof.diagnosis import diagnose
+from backproof.crosscheck import Answers
 from backproof.errors import UsageError
-from backproof.findings import BAD, Wording
 from backproof.guarding import guarded
+from backproof.judging import judged
 from backproof.loading import Loaded, load
-from backproof.reports.finding import Control, Finding, Report, Verdict
-from backproof.shrinking import smallest
+from backproof.reports.finding import Control, Finding, Report
 from backproof.spec.layer import Spec
 from backproof.stating import state
 from backproof.subjects import Subject
 from backproof.theorems import depth_findings, initialiser_findings
-from backproof.verifying import Observations, Settings, observe
+from backproof.verifying import Settings
 
 # Called with the label of each subject before it runs.
 Progress = Callable[[str, int, int], None]
@@ -214,102 +210,6 @@ def _verify_all(subjects: Sequence[Subject], wanted: Settings, progress: Progres
     )
 
 
-def judged(
-    subject: Subject, wanted: Settings, answers: Answers
-) -> tuple[Observations, list[Finding]]:
-    """Run one subject and word what was seen, diagnosed and with the smallest cases."""
-    assumed: list[Convention] = []
-    if wanted.infer:
-        assumed += [c] if (c := narrower_format(subject)) is not None else []
-        subject = assumed[-1].subject if assumed else subject
-    seen = observe(subject, wanted)
-    wrong = _wrong(seen)
-    diagnoses = diagnose(seen.checker, wrong, _right(seen, wrong))
-    mean = mean_over_samples(subject, diagnoses, seen.checker.wanted) if wanted.infer else None
-    if mean is not None:
-        assumed.append(mean)
-        seen = observe(mean.subject, wanted)
-        wrong = _wrong(seen)
-        diagnoses = diagnose(seen.checker, wrong, _right(seen, wrong))
-    checker = seen.checker
-    forward_right = not any(checker.derivation.program.statement(q) is not None for q in wrong)
-    oracles = crosscheck(checker, answers, small_sizes(seen), forward_right=forward_right)
-    smallest_cases = {q: _smallest(seen, q, js) for q, js in wrong.items()}
-    wording = Wording(seen, diagnoses, smallest_cases, oracles, assumed)
-    return seen, [*wording.findings(), *oracles.findings]
-
-
-def _wrong(seen: Observations) -> dict[str, list[Judgement]]:
-    """The judgements of each wrong quantity, the wrong ones first."""
-    return {
-        q: sorted(js, key=lambda j: j.state not in BAD)
-        for q, js in seen.judgements.items()
-        if any(j.state in BAD for j in js)
-    }
-
-
-def _right(seen: Observations, wrong: Iterable[str]) -> list[Judgement]:
-    return [
-        j
-        for q, js in seen.judgements.items()
-        if q not in wrong
-        for j in js
-        if j.state is State.RIGHT and not j.reused
-    ]
-
-
-def small_sizes(seen: Observations) -> dict[str, int]:
-    """Small distinct sizes; where a layer raised at those, small sizes at which it ran."""
-    axes = seen.checker.inputs.every_axis
-    distinct = dict(zip(axes, range(2, 2 + len(axes)), strict=True))
-    ran = [
-        dict(j.case.sizes)
-        for judgements in seen.judgements.values()
-        for j in judgements
-        if j.got is not None and 2 <= min(j.case.sizes.values()) <= max(j.case.sizes.values()) <= 8
-    ]
-    reached: dict[tuple[tuple[str, int], ...], int] = {}
-    for found in ran:
-        key = tuple(found.items())
-        reached[key] = reached.get(key, 0) + 1
-    raised = {tuple(c.case.sizes.items()) for c in seen.crashes}
-    if tuple(distinct.items()) not in raised or not reached:
-        return distinct
-    whole = {key: count for key, count in reached.items() if key not in raised}
-    return dict(min(whole or reached, key=lambda key: (-len({s for _, s in key}), key)))
-
-
-def _smallest(seen: Observations, quantity: str, judgements: Iterable[Judgement]) -> Judgement:
-    checker = seen.checker
-    bad = [j for j in judgements if j.state in BAD]
-    # A wrong value of the right shape says more than a wrong shape.
-    order = (State.WRONG, State.NONFINITE, State.SHAPE)
-    first = min(
-        bad,
-        key=lambda j: (
-            j.reused,
-            order.index(j.state),
-            j.case.format != "float64",
-            j.expected.size,
-        ),
-    )
-    if first.reused:
-        return first
-
-    def judgement_at(case: Any) -> Judgement | None:
-        done = checker.run(case)
-        right = checker.reference(case)
-        return next((j for j in checker.judge(case, done, right) if j.quantity == quantity), None)
-
-    def fails(case: Any) -> bool:
-        found = judgement_at(case)
-        return found is not None and found.state is first.state
-
-    case = smallest(checker.inputs, fails, first.case)
-    found = judgement_at(case)
-    return found if found is not None and found.state in BAD else first
-
-
 def _environment(wanted: Settings, controls: Mapping[str, Control]) -> dict[str, Any]:
     import jax
     import sympy
@@ -323,9 +223,3 @@ def _environment(wanted: Settings, controls: Mapping[str, Control]) -> dict[str,
         "sympy": sympy.__version__,
         "limits": limits(controls.values()),
     }
-
-
-def passed(report: Report) -> bool:
-    """Whether something was verified and nothing is wrong."""
-    counts = report.counts
-    return report.ok and bool(counts[Verdict.HOLDS] + counts[Verdict.ASSUMES])

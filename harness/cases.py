@@ -23,7 +23,6 @@ from backproof.spec.terms import Apply, Entry, Power, tensors_in, walk
 FloatArray = NDArray[np.float64]
 
 FORMATS = ("float64", "float32", "float16")
-SMALLEST_SIZES = (1, 4)
 LARGEST_SIZE, LONG_SIZE = 160, 257
 # The product of a case's sizes: what a layer written in plain loops has to run through.
 LARGEST_WORK = 2**16
@@ -70,6 +69,11 @@ class Inputs:
     positive: bool
     rounded_to: str | None = None
 
+    @property
+    def distinct_sizes(self) -> dict[str, int]:
+        """The smallest sizes above one that all differ: 2, 3, 4, ..."""
+        return dict(zip(self.every_axis, range(2, 2 + len(self.every_axis)), strict=True))
+
     @classmethod
     def of(cls, derivation: Derivation, wanted: Sequence[str] | None = None) -> Inputs:
         """The inputs that the wanted quantities depend on; of all quantities by default."""
@@ -81,10 +85,9 @@ class Inputs:
         for name, gradient in upstreams.items():
             if name in needed:
                 axes[name] = tuple(i.axis for i in gradient.target.indices)
-        samples = next((a.name for a in program.axes.values() if a.role == "samples"), None)
         used = {axis for found in axes.values() for axis in found}
         every = tuple(a for a in program.axes if a in used)
-        return cls(axes, samples, every, _needs_positive(derivation))
+        return cls(axes, program.samples, every, _needs_positive(derivation))
 
 
 def _reached(derivation: Derivation, wanted: Sequence[str]) -> set[str]:
@@ -277,7 +280,7 @@ def plan(inputs: Inputs, format: str, count: int, seed: int) -> list[Case]:
     """
     rng = np.random.default_rng(seed)
     axes = inputs.every_axis
-    small = dict(zip(axes, range(2, 2 + len(axes)), strict=True))
+    small = inputs.distinct_sizes
     families: list[dict[str, int]] = [
         small,
         dict(zip(axes, range(1 + len(axes), 1, -1), strict=True)),

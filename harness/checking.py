@@ -31,6 +31,10 @@ class State(StrEnum):
     NONFINITE = "not finite"
 
 
+# The states of a result that refute it.
+BAD = (State.WRONG, State.SHAPE, State.NONFINITE)
+
+
 @dataclass(frozen=True)
 class Judgement:
     """One result of one run.

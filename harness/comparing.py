@@ -21,6 +21,7 @@ from backproof.reports.finding import (
     Verdict,
 )
 from backproof.spec.claims import Claim, read_claim
+from backproof.spec.compose import on_axes
 from backproof.spec.equal import Answer, Kind, decide
 from backproof.spec.expand import expand
 from backproof.spec.layer import Spec
@@ -147,10 +148,8 @@ def _orders(claim: Claim) -> list[tuple[Index, ...]]:
     return list(permutations(claim.indices))
 
 
-def _one_axis(term: Any, claim: Claim) -> Any:
+def _one_axis(term: Term, claim: Claim) -> Term:
     """Write merged axes under the name that the claim's terms use."""
-    from backproof.spec.compose import on_axes
-
     return on_axes(term, {right: left for left, right in claim.merged})
 
 

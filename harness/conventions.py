@@ -44,9 +44,9 @@ def narrower_format(subject: Subject) -> Convention | None:
     if subject.accumulate is not None:
         return None
     checker = Checker(subject)
-    axes = checker.inputs.every_axis
-    for sizes in (dict(zip(axes, range(2, 2 + len(axes)), strict=True)), dict.fromkeys(axes, 2)):
-        case = make_case(checker.inputs, sizes, "float64", "whole", 0)
+    inputs = checker.inputs
+    for sizes in (inputs.distinct_sizes, dict.fromkeys(inputs.every_axis, 2)):
+        case = make_case(inputs, sizes, "float64", "whole", 0)
         results = checker.run(case).results
         names = {a.dtype.name for a in results.values() if a.dtype.kind == "f"}
         if names:

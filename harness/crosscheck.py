@@ -14,7 +14,7 @@ from backproof.guarding import guarded
 from backproof.oracles.attribution import Attribution, attribute
 from backproof.oracles.outcome import Answer, Question, Unavailable
 from backproof.oracles.reference import Bounded
-from backproof.oracles.registry import cheapest_first
+from backproof.oracles.registry import cheapest_first, make
 from backproof.reports.finding import Check, Evidence, Finding, Verdict
 from backproof.running import run
 from backproof.spec.derive import Derivation, derive, up_to
@@ -90,7 +90,7 @@ def crosscheck(
         every = list(given)
         if forward_right and case.kind == KINDS[0]:
             # One case is enough: a difference quotient is taken for each entry of each input.
-            every.append(_differences(checker, case))
+            every.append(_differences(checker, asked, case))
         found.unavailable |= {a.oracle: a.reason for a in every if isinstance(a, Unavailable)}
         _compare(found, checker, case, [a for a in every if isinstance(a, Answer)])
     found.findings.append(_finding(checker, attributions, found))
@@ -103,12 +103,10 @@ def _asked(checker: Checker) -> Derivation:
     A layer that is given the gradient of an intermediate is asked about as if it ended there:
     what comes after takes no part in its gradients.
     """
-    program = checker.subject.spec.program
-    upstream = checker.subject.upstream
-    if upstream in program.outputs:
+    spec, upstream = checker.subject.spec, checker.subject.upstream
+    if upstream in spec.program.outputs:
         return checker.derivation
-    mean_over = checker.subject.spec.samples if checker.subject.spec.scale == "mean" else None
-    return derive(up_to(program, upstream), mean_over)
+    return derive(up_to(spec.program, upstream), spec.mean_over)
 
 
 def _cases(checker: Checker, sizes: Mapping[str, int]) -> list[Case]:
@@ -117,10 +115,7 @@ def _cases(checker: Checker, sizes: Mapping[str, int]) -> list[Case]:
     ]
 
 
-def _differences(checker: Checker, case: Case) -> Answer | Unavailable:
-    from backproof.oracles.registry import make
-
-    asked = _asked(checker)
+def _differences(checker: Checker, asked: Derivation, case: Case) -> Answer | Unavailable:
     program = asked.program
     upstream = {n: a for n, a in case.inputs.items() if n not in program.inputs}
     session = checker.subject.open()

@@ -10,9 +10,7 @@ from backproof.reports.finding import Report
 from backproof.spec.errors import suggestion
 from backproof.spec.explain import explain
 from backproof.spec.layer import Equation, Spec
-from backproof.spec.printers.registry import equation_form, program_form
-
-CODE = ("numpy", "jax")
+from backproof.spec.printers.registry import equation_form, notation_named, program_form
 
 
 def chosen_gradients(spec: Spec, wanted: Sequence[str], expand: bool = False) -> list[Equation]:
@@ -63,7 +61,7 @@ def derivation_text(
     expand: bool = False,
 ) -> str:
     """The gradients as text."""
-    if form in CODE and not wanted and not steps:
+    if notation_named(form).program is not None and not wanted and not steps:
         return program_form(spec, form).rstrip("\n")
     equations = chosen_gradients(spec, wanted, expand)
     if steps:

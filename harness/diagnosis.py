@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from backproof.cases import Case
-from backproof.checking import Checker, Judgement, State
+from backproof.checking import BAD, Checker, Judgement, State
 from backproof.oracles.formats import FORMATS
 from backproof.oracles.reference import Bounded, reference
 from backproof.spec.mistakes import Mistake, WrongForm, planted, wrong_forms
@@ -74,11 +74,10 @@ _STALE = Mistake(
     "kept from an earlier call",
     "right on a fresh instance, wrong on one that has run before: something is kept from then",
 )
-_WRONG = (State.WRONG, State.SHAPE, State.NONFINITE)
 
 
 def _only_when_reused(judgements: Sequence[Judgement]) -> bool:
-    return all(j.reused for j in judgements if j.state in _WRONG)
+    return all(j.reused for j in judgements if j.state in BAD)
 
 
 def _telling_judgements(judgements: Sequence[Judgement]) -> list[Judgement]:
@@ -179,7 +178,7 @@ def _explains(memo: _Memo, form: WrongForm, quantity: str, judgements: Sequence[
             if other.quantity in values and not memo.shown_forward(other.quantity)
         ):
             return False
-        if j.state in _WRONG:
+        if j.state in BAD:
             telling += 1
     return telling >= min(TELLING, len(judgements))
 
@@ -259,7 +258,7 @@ def _undescribed(checker: Checker, quantity: str, judgements: Sequence[Judgement
 def _as_not_finite(
     checker: Checker, quantity: str, judgements: Sequence[Judgement]
 ) -> Mistake | None:
-    wrong = [j for j in judgements if j.state in _WRONG]
+    wrong = [j for j in judgements if j.state in BAD]
     if not wrong or any(j.state is not State.NONFINITE for j in wrong):
         return None
     words = "not finite where the exact result is: an overflow on the way, or 0/0"
@@ -272,7 +271,7 @@ def _as_lower_precision(
     """Wrong in wide formats only, and within what a narrower one allows."""
     for name in ("float32", "float16"):
         narrow = FORMATS[name]
-        wrong = [j for j in judgements if j.state in _WRONG]
+        wrong = [j for j in judgements if j.state in BAD]
         wide = [j for j in wrong if FORMATS[j.case.format].u < narrow.u]
         if len(wide) < TELLING or len(wide) < len(wrong):
             continue
@@ -335,7 +334,7 @@ def _as_updated_parameter(
         )
         if form is None:
             continue
-        rates = [_rate(checker, form, quantity, j) for j in judgements if j.state in _WRONG]
+        rates = [_rate(checker, form, quantity, j) for j in judgements if j.state in BAD]
         known = [r for r in rates if r is not None]
         if len(known) >= TELLING and len(known) == len(rates) and len(set(known)) == 1:
             words = (
@@ -374,7 +373,7 @@ def _as_reshaped(
         for j in judgements
         if j.got is not None and j.got.ndim == 2 and j.case.kind in ("whole", "one-hot")
     ]
-    if sum(j.state in _WRONG for j in telling) < TELLING:
+    if sum(j.state in BAD for j in telling) < TELLING:
         return None
     for j in telling:
         assert j.got is not None
@@ -390,7 +389,7 @@ def _as_reshaped(
 
 def _as_scaled(checker: Checker, quantity: str, judgements: Sequence[Judgement]) -> Mistake | None:
     """One number times the right result, the same in all cases."""
-    factors = [_factor(j) for j in judgements if j.state in _WRONG]
+    factors = [_factor(j) for j in judgements if j.state in BAD]
     known = [f for f in factors if f is not None]
     if len(known) < TELLING or len(known) < len(factors):
         return None

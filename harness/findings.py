@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from backproof.cases import Case
-from backproof.checking import Judgement, State
+from backproof.cases import Case, Inputs
+from backproof.checking import BAD, Judgement, State
 from backproof.conventions import Convention
 from backproof.correcting import corrected, right_code, same_code, used_by
 from backproof.crosscheck import CrossCheck
@@ -26,11 +26,13 @@ from backproof.reports.finding import (
     Verdict,
     Where,
 )
-from backproof.spec.layer import Equation
+from backproof.spec.derive import Derivation
+from backproof.spec.layer import Equation, Spec
+from backproof.spec.printers.registry import program_form
+from backproof.spec.terms import tensors_in
 from backproof.subjects import SubjectError
 from backproof.verifying import Crash, Observations
 
-BAD = (State.WRONG, State.SHAPE, State.NONFINITE)
 # Rows of the table of shapes in one finding.
 SHAPE_ROWS = 8
 
@@ -289,8 +291,6 @@ class Wording:
         )
 
     def _needed(self, quantity: str, case: Case) -> list[str]:
-        from backproof.cases import Inputs
-
         wanted = Inputs.of(self.seen.checker.derivation, (quantity,)).axes
         return [name for name in case.inputs if name in wanted]
 
@@ -308,11 +308,8 @@ class Wording:
 
     def _snippet(self, quantity: str, judgement: Judgement, needed: Sequence[str]) -> str:
         """A program that shows the right and the wrong result; it needs NumPy alone."""
-        from backproof.spec.printers.registry import program_form
-
-        spec = self.subject.spec
         given = [f"{n} = np.array({_literal(judgement.case.inputs[n])})" for n in needed]
-        body = _runnable(spec, self.seen.checker.derivation, quantity, program_form)
+        body = _runnable(self.subject.spec, self.seen.checker.derivation, quantity)
         lines = ["import numpy as np", "", *given, "", *body]
         lines.append(f'print("right:", {quantity}.tolist())')
         if judgement.got is not None:
@@ -324,7 +321,7 @@ class Wording:
     def _shape(self, quantity: str) -> Finding:
         equation = self._equation(quantity)
         axes = [i.name for i in equation.target.indices]
-        symbolic = f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
+        symbolic = _symbolic(axes)
         rows: dict[tuple[tuple[str, int], ...], dict[str, Any]] = {}
         wrong = False
         for j in self.seen.judgements.get(quantity, []):
@@ -344,7 +341,7 @@ class Wording:
         got = note = None
         if diagnosis is not None and diagnosis.form is not None and diagnosis.cause == quantity:
             shown = [i.axis for i in diagnosis.form.indices]
-            got = f"({', '.join(shown)}{',' if len(shown) == 1 else ''})"
+            got = _symbolic(shown)
             note = _accident(axes, shown, diagnosis.form.needs)
         crash = self._crash_of(quantity)
         never = not rows
@@ -572,6 +569,11 @@ def _accident(
     return f"the wrong formula has the right shape only where {' and '.join(names)}"
 
 
+def _symbolic(axes: Sequence[str]) -> str:
+    """A shape by the names of its axes, written as Python writes a tuple."""
+    return f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
+
+
 def _hides(sizes: Mapping[str, int], axes: Sequence[str]) -> bool:
     return len(axes) > 1 and len({sizes[a] for a in axes}) == 1
 
@@ -593,11 +595,8 @@ def _literal(array: Any) -> str:
     return text.replace("nan", 'float("nan")').replace("inf", 'float("inf")')
 
 
-def _runnable(spec: Any, derivation: Any, quantity: str, program_form: Any) -> list[str]:
+def _runnable(spec: Spec, derivation: Derivation, quantity: str) -> list[str]:
     """Statements that compute a quantity from what is given, helpers included."""
-    from backproof.spec.printers.registry import equation_form
-    from backproof.spec.terms import tensors_in
-
     order: list[str] = []
 
     def need(name: str) -> None:
@@ -608,15 +607,17 @@ def _runnable(spec: Any, derivation: Any, quantity: str, program_form: Any) -> l
             need(used)
         order.append(name)
 
+    def statements() -> list[str]:
+        return [right_code(spec, name) for name in order]
+
     need(quantity)
-    statements = [equation_form(spec.equation(name), "numpy") for name in order]
     # The code may use the output in place of the function's value: have it at hand.
-    text = "\n".join(statements)
+    text = "\n".join(statements())
     for name in derivation.program.defined:
-        if name not in order and f" {name}" in text:
+        if f" {name}" in text:
             need(name)
-    statements = [equation_form(spec.equation(name), "numpy") for name in order]
-    helpers = program_form(spec, "numpy").split("def forward(")[0]
-    helper_lines = [line for line in helpers.strip().splitlines() if line != "import numpy as np"]
-    used = [line for line in helper_lines if line.strip()]
-    return [*(helper_lines if used and "(" in "\n".join(statements) else []), *statements]
+    written = statements()
+    helpers = program_form(spec, "numpy").split("def forward(")[0].strip().splitlines()
+    helpers = [line for line in helpers if line != "import numpy as np"]
+    called = "(" in "\n".join(written) and any(line.strip() for line in helpers)
+    return [*(helpers if called else []), *written]

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as hypothesis_seed
 
 from backproof.cases import Case, Inputs, cases, make_case, plan
-from backproof.checking import Checker, Judgement, State
+from backproof.checking import BAD, Checker, Judgement, State
 from backproof.controls import Controls
 from backproof.running import Run, same_results
 from backproof.subjects import Subject, SubjectError
@@ -144,7 +144,7 @@ def _repeat(seen: Observations, case: Case, done: Run) -> None:
     used = checker.run(case, _another(checker.inputs, case))
     right = checker.reference(case)
     for judgement in checker.judge(case, used, right, reused=True):
-        if judgement.state in (State.WRONG, State.SHAPE, State.NONFINITE):
+        if judgement.state in BAD:
             seen.judgements[judgement.quantity].append(judgement)
 
 

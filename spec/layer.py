@@ -148,19 +148,28 @@ class Spec:
     @property
     def samples(self) -> str | None:
         """The axis whose role is samples."""
-        return next((a.name for a in self.program.axes.values() if a.role == "samples"), None)
+        return self.program.samples
 
     @cached_property
     def derivation(self) -> Derivation:
         """The derived gradients with their steps."""
+        return derive(self.program, self.mean_over)
+
+    @property
+    def mean_over(self) -> str | None:
+        """The axis by whose size gradients of parameters are divided; None for the scale sum.
+
+        Raises:
+            SpecError: the scale is mean, and no axis has the role samples.
+        """
         if self.scale == "sum":
-            return derive(self.program)
+            return None
         if self.samples is None:
             raise SpecError(
                 "scale 'mean' needs an axis whose role is samples",
                 help="declare it in the text: axes n: samples",
             )
-        return derive(self.program, self.samples)
+        return self.samples
 
     def gradients(self) -> dict[str, Equation]:
         """The derived gradient of each tensor, by the tensor's name, from outputs to inputs."""

@@ -75,12 +75,6 @@ class Shaped:
 class ShapeError(SpecError):
     """Operands whose axes do not fit: the statement can hold only where two sizes are equal."""
 
-    def __init__(
-        self, message: str, source: Source, span: Span, merged: tuple[tuple[str, str], ...] = ()
-    ) -> None:
-        super().__init__(message, source, span)
-        self.merged = merged
-
 
 def check_function(name: str, abstract: Collection[str] | None, source: Source, span: Span) -> None:
     """Refuse a function of which nothing is known and that is not given either.
@@ -462,7 +456,6 @@ class MatrixReader:
                 f"{left.column.axis} and {right.row.axis} are different axes",
                 self.source,
                 span,
-                ((left.column.axis, right.row.axis),),
             )
         bound = left.column
         taken = indices_in(left.term) | indices_in(right.term)
@@ -503,7 +496,6 @@ class MatrixReader:
                     f"{mine.axis} and {theirs.axis} are different axes",
                     self.source,
                     span,
-                    ((mine.axis, theirs.axis),),
                 )
             change[theirs] = mine
         return left, Shaped(substitute(right.term, change), left.row, left.column)

@@ -137,8 +137,7 @@ def planted(derivation: Derivation, form: WrongForm) -> Derivation:
 
 
 def _equation(derivation: Derivation, quantity: str) -> _Equation | None:
-    axes = derivation.program.axes.values()
-    samples = next((a.name for a in axes if a.role == "samples"), None)
+    samples = derivation.program.samples
     statement = derivation.program.statement(quantity)
     if statement is not None:
         return _Equation(derivation, quantity, quantity, statement.target, statement.value, samples)

@@ -110,6 +110,11 @@ class Program:
             return outputs[0]
         return None
 
+    @property
+    def samples(self) -> str | None:
+        """The axis whose role is samples; None where none is declared."""
+        return next((axis.name for axis in self.axes.values() if axis.role == "samples"), None)
+
     def shape(self, tensor: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
         """The shape of a tensor at the given sizes of the axes."""
         return tuple(sizes[axis] for axis in self.tensors[tensor].axes)

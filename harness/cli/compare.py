@@ -6,21 +6,13 @@ from typing import Any
 
 import click
 
-from backproof.cli.options import output_of, shared
+from backproof.cli.options import output_of, shared, spec_of, stated
 
 
 @click.command()
 @click.argument("claims", nargs=-1, required=True, metavar='"LEFT = RIGHT" ...')
 @click.option("--given", metavar='"EQUATIONS"|FILE|NAME', help="What defines the names.")
-@click.option("--layout", metavar="L", help="Of a named layer, such as 'ni,io->no'.")
-@click.option("--activation", metavar="G", help="What g stands for.")
-@click.option("--depth", type=click.IntRange(1, 1000), help="Layers, for the name network.")
-@click.option(
-    "--scale",
-    type=click.Choice(["sum", "mean"]),
-    default="sum",
-    help="mean: gradients of parameters are divided by the number of samples.",
-)
+@stated
 @shared
 def compare(**values: Any) -> int:
     """Judge each claim: it holds, is refuted with a smallest counterexample, or is unknown.
@@ -31,15 +23,6 @@ def compare(**values: Any) -> int:
     output = output_of(values)
     from backproof.cli.output import emit
     from backproof.comparing import compare_claims
-    from backproof.stating import state
 
-    spec = None
-    if values["given"] is not None:
-        spec = state(
-            values["given"],
-            layout=values["layout"],
-            activation=values["activation"],
-            depth=values["depth"],
-            scale=values["scale"],
-        )
+    spec = None if values["given"] is None else spec_of(values["given"], values)
     return emit(compare_claims(values["claims"], spec), output)

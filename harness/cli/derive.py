@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from backproof.cli.options import output_of, shared
+from backproof.cli.options import output_of, shared, spec_of, stated
 
 FORMS = ("index", "matrix", "einsum", "latex", "mathml", "numpy", "jax")
 
@@ -17,15 +17,7 @@ FORMS = ("index", "matrix", "einsum", "latex", "mathml", "numpy", "jax")
 @click.option("--form", type=click.Choice(FORMS), default="index", help="The notation.")
 @click.option("--steps", is_flag=True, help="Print the derivation, one rule a line.")
 @click.option("--expand", is_flag=True, help="Down to the inputs, without intermediates.")
-@click.option("--layout", metavar="L", help="Of a named layer, such as 'ni,io->no'.")
-@click.option("--activation", metavar="G", help="What g stands for.")
-@click.option("--depth", type=click.IntRange(1, 1000), help="Layers, for the name network.")
-@click.option(
-    "--scale",
-    type=click.Choice(["sum", "mean"]),
-    default="sum",
-    help="mean: gradients of parameters are divided by the number of samples.",
-)
+@stated
 @shared
 def derive(**values: Any) -> int:
     """Derive the gradients of a layer, for every shape.
@@ -35,15 +27,8 @@ def derive(**values: Any) -> int:
     """
     output = output_of(values)
     from backproof.deriving import derivation_report, derivation_text
-    from backproof.stating import state
 
-    spec = state(
-        values["given"],
-        layout=values["layout"],
-        activation=values["activation"],
-        depth=values["depth"],
-        scale=values["scale"],
-    )
+    spec = spec_of(values["given"], values)
     wanted = values["wrt"]
     if output.files or output.format == "json":
         from backproof.cli.output import emit

@@ -6,12 +6,15 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from backproof.errors import UsageError
 from backproof.spec.errors import suggestion
+
+if TYPE_CHECKING:
+    from backproof.spec.layer import Spec
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -79,6 +82,39 @@ def shared(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def stated(command: F) -> F:
+    """Add the options that say which layer of a name is meant."""
+    for option in reversed(
+        [
+            click.option("--layout", metavar="L", help="Of a named layer, such as 'ni,io->no'."),
+            click.option("--activation", metavar="G", help="What g stands for."),
+            click.option(
+                "--depth", type=click.IntRange(1, 1000), help="Layers, for the name network."
+            ),
+            click.option(
+                "--scale",
+                type=click.Choice(["sum", "mean"]),
+                default="sum",
+                help="mean: gradients of parameters are divided by the number of samples.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def spec_of(given: str, values: dict[str, Any]) -> Spec:
+    """The spec that equations, a file or a name state, by the options of ``stated``.
+
+    Raises:
+        UsageError: it is none of them, or the file cannot be read.
+        SpecError: the equations are wrong.
+    """
+    from backproof.stating import state
+
+    return state(given, **{key: values[key] for key in ("layout", "activation", "depth", "scale")})
 
 
 def output_of(values: dict[str, Any]) -> Output:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from backproof.cli.derive import FORMS
 from backproof.spec.functions import ACTIVATIONS
 from backproof.spec.library import layouts
+from backproof.spec.printers.registry import NOTATIONS
 
 DENSE_MATRIX = {
     "ni,oi->no": ("dX = dZ W", "dW = dZ^T X", "db = sum_n(dZ)"),
@@ -153,3 +155,8 @@ def test_bad_input_is_one_message_and_exit_code_2(cli, arguments, message) -> No
     assert message in ran.err
     assert "Traceback" not in ran.err
     assert ran.out == ""
+
+
+def test_the_command_offers_every_notation() -> None:
+    """The command lists them itself, so that its help loads nothing."""
+    assert tuple(NOTATIONS) == FORMS

@@ -13,7 +13,7 @@ import pytest
 
 import backproof as bp
 from backproof.adapters.registry import adapt
-from backproof.findings import BAD
+from backproof.checking import BAD
 from backproof.loading import load
 from backproof.reports.finding import Check, Verdict
 from backproof.verifying import Settings, observe
