@@ -125,8 +125,9 @@ def _differences(checker: Checker, asked: Derivation, case: Case) -> Answer | Un
             return session.run({**inputs, **{n: a.copy() for n, a in upstream.items()}})
 
     output = checker.subject.upstream
-    if output not in checker.wanted or output not in program.outputs:
-        return Unavailable("differences", f"the layer does not show {output}")
+    hidden = [t for t in (output, *program.outputs) if t not in checker.wanted]
+    if hidden or output not in program.outputs:
+        return Unavailable("differences", f"the layer does not show {(*hidden, output)[0]}")
     wanted = tuple(
         g.name
         for g in asked.gradients.values()

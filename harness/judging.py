@@ -6,7 +6,12 @@ from collections.abc import Iterable
 
 from backproof.cases import Case
 from backproof.checking import BAD, Judgement, State
-from backproof.conventions import Convention, mean_over_samples, narrower_format
+from backproof.conventions import (
+    Convention,
+    mean_over_samples,
+    narrower_format,
+    other_readings,
+)
 from backproof.crosscheck import Answers, crosscheck
 from backproof.diagnosis import Diagnosis, diagnose
 from backproof.findings import Wording
@@ -29,7 +34,19 @@ def judged(
     mean = mean_over_samples(subject, diagnoses, seen.checker.wanted) if wanted.infer else None
     if mean is not None:
         assumed.append(mean)
-        seen, wrong, diagnoses = _diagnosed(mean.subject, wanted)
+        subject = mean.subject
+        seen, wrong, diagnoses = _diagnosed(subject, wanted)
+    if wrong and wanted.infer:
+        right = [q for q in seen.checker.wanted if q not in wrong]
+        gradients = [g.name for g in seen.checker.derivation.gradients.values()]
+        for reading in other_readings(subject, diagnoses, right):
+            again = _diagnosed(reading.subject, wanted)
+            mended = set(wrong) - set(again[1])
+            # A wrong forward pass alone is no other layer: only its gradients say that it is meant.
+            if len(again[1]) < len(wrong) and not mended.isdisjoint(gradients):
+                assumed.append(reading)
+                seen, wrong, diagnoses = again
+                break
     checker = seen.checker
     forward_right = not any(checker.derivation.program.statement(q) is not None for q in wrong)
     oracles = crosscheck(checker, answers, _small_sizes(seen), forward_right=forward_right)

@@ -77,6 +77,7 @@ class Subject:
         accumulate: the format that it declares to accumulate in, if not that of its inputs.
         assumes: what the caller has to do for its results to be right, as sentences.
         missing: for each gradient that it should give and does not, why.
+        inferred: whether the spec is the nearest that was found, and nobody's statement.
     """
 
     label: str
@@ -91,6 +92,7 @@ class Subject:
     accumulate: str | None = None
     assumes: tuple[str, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
+    inferred: bool = False
 
 
 @dataclass(frozen=True)

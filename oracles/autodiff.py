@@ -375,7 +375,7 @@ def _seeds(
         shape = program.shape(name, sizes)
         # Nothing is given where no gradient is asked for.
         upstream = given.get(derivation.gradients[name].name, np.zeros(shape))
-        seeds[name] = np.ones(shape) if name == program.loss else upstream
+        seeds[name] = np.ones(shape) if program.is_loss(name) else upstream
     return seeds
 
 

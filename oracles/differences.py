@@ -166,7 +166,7 @@ class _Differences:
         self._given = dict(question.inputs)
         self._weights = {
             name: np.ones(())
-            if name == self._program.loss
+            if self._program.is_loss(name)
             else np.asarray(question.inputs[derivation.gradients[name].name], dtype=np.float64)
             for name in self._program.outputs
         }

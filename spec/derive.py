@@ -186,10 +186,12 @@ def derive(program: Program, mean_over: str | None = None) -> Derivation:
     for s in program.statements:
         for used in tensors_in(s.value):
             users.setdefault(used, []).append(s)
-    outputs, loss = set(program.outputs), program.loss
+    outputs = set(program.outputs)
+    losses = {name for name in outputs if program.is_loss(name)}
     order = [*reversed(program.defined), *program.inputs]
     gradients = {
-        name: _gradient(program, name, users.get(name, []), name in outputs, loss) for name in order
+        name: _gradient(program, name, users.get(name, []), name in outputs, losses)
+        for name in order
     }
     if mean_over is not None:
         for name in program.inputs:
@@ -199,10 +201,10 @@ def derive(program: Program, mean_over: str | None = None) -> Derivation:
 
 
 def _gradient(
-    program: Program, name: str, users: list[Statement], is_output: bool, loss: str | None
+    program: Program, name: str, users: list[Statement], is_output: bool, losses: set[str]
 ) -> Gradient:
     target = _target(program, name)
-    if name == loss:
+    if name in losses:
         return Gradient(name, target, ONE, (Step(Rule.SEED, target, ONE),))
     if is_output:
         return Gradient(name, target, target, (Step(Rule.UPSTREAM, target, target),))
@@ -220,7 +222,7 @@ def _gradient(
         slope = contract(differentiate(apart.value, by))
         origin = original.target.tensor
         steps.append(Step(Rule.DIFFERENTIATE, partial(apart.target, by), slope, origin))
-        upstream = ONE if origin == loss else entry(gradient_name(origin), apart.target.indices)
+        upstream = ONE if origin in losses else entry(gradient_name(origin), apart.target.indices)
         summed = total(apart.target.indices, mul(upstream, slope))
         parts.append(contract(summed))
     joined = contract(add(*parts))

@@ -9,7 +9,7 @@ is taken for a mistake and is an error that shows both uses.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from backproof.spec.errors import SpecError, near, suggestion
@@ -18,6 +18,7 @@ from backproof.spec.parser import REDUCTIONS, RESERVED, parse_program
 from backproof.spec.program import Assumption, Axis, Program, Statement, Tensor
 from backproof.spec.source import Source, Span
 from backproof.spec.syntax import (
+    AssumptionSyntax,
     BinarySyntax,
     CallSyntax,
     DeltaSyntax,
@@ -28,6 +29,7 @@ from backproof.spec.syntax import (
     ReductionSyntax,
     ReferenceSyntax,
     SizeSyntax,
+    StatementSyntax,
     Syntax,
 )
 from backproof.spec.terms import (
@@ -65,6 +67,7 @@ def elaborate(source: Source) -> Program:
                 source,
                 statement.target.span,
             )
+    losses, syntax = _added_losses(source, syntax)
     axes = _Axes(source, syntax)
     lowering = Lowering(source, axes.axis_of, axes.functions)
     statements = []
@@ -97,7 +100,37 @@ def elaborate(source: Source) -> Program:
         assumptions=assumptions,
         functions=tuple(axes.functions),
         notes=tuple(axes.notes),
+        added_losses=losses,
     )
+
+
+def _added_losses(source: Source, syntax: ProgramSyntax) -> tuple[tuple[str, ...], ProgramSyntax]:
+    """The terms of the loss that ``assume dR = 1`` names, and the text without these lines."""
+    named = {a: _added_loss(source, a, syntax.statements) for a in syntax.assumptions}
+    rest = tuple(a for a, loss in named.items() if loss is None)
+    losses = tuple(loss for loss in named.values() if loss is not None)
+    return losses, replace(syntax, assumptions=rest)
+
+
+def _added_loss(
+    source: Source, assumption: AssumptionSyntax, statements: Iterable[StatementSyntax]
+) -> str | None:
+    """The scalar R of ``assume dR = 1``: a part of the loss that does not come from above."""
+    left, right = assumption.left, assumption.right
+    if not isinstance(left, ReferenceSyntax) or left.indices:
+        return None
+    name = left.name.removeprefix("d")
+    defined = {s.target.name: s.target for s in statements}
+    if name == left.name or name not in defined or left.name in defined:
+        return None
+    if not isinstance(right, NumberSyntax) or right.value != 1 or defined[name].indices:
+        raise SpecError(
+            f"{left.name} is the gradient of {name}: assumed to be 1 of a scalar, else derived",
+            source,
+            assumption.span,
+            help=f"for a term of the loss, write: assume {left.name} = 1",
+        )
+    return name
 
 
 def _distinct(source: Source, letters: Iterable[IndexName], where: str) -> None:

@@ -88,11 +88,11 @@ def _line(equation: Equation, step: Step) -> Line:
         assert statement is not None
         return Line(step.left, step.right, "derivative of", (statement.target, statement.value))
     reason = str(step.rule)
-    if program.loss is not None and step.rule in (Rule.CONTRACT, Rule.BROADCAST, Rule.ADD):
+    if step.rule in (Rule.CONTRACT, Rule.BROADCAST, Rule.ADD):
         # The chain rule wrote the loss's own gradient as a factor; here it is gone.
-        seed = gradient_name(program.loss)
-        chained = next(s.right for s in equation.steps if s.rule is Rule.CHAIN)
-        if seed in tensors_in(chained):
+        chained = tensors_in(next(s.right for s in equation.steps if s.rule is Rule.CHAIN))
+        losses = (gradient_name(name) for name in program.outputs if program.is_loss(name))
+        for seed in sorted(chained.intersection(losses)):
             reason = f"{reason}; {seed} = 1" if step.rule is Rule.ADD else f"{seed} = 1"
     return Line(step.left, step.right, reason)
 

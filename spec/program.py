@@ -64,6 +64,8 @@ class Program:
         tensors: inputs first, in the order of appearance, then the defined ones.
         functions: the abstract functions, such as ``g``.
         notes: what a reader should know, such as two letters that share an axis.
+        added_losses: the scalars that are terms of the loss beside what comes from above, such
+            as a penalty on the weights: ``assume dR = 1``.
     """
 
     source: Source
@@ -73,6 +75,7 @@ class Program:
     assumptions: tuple[Assumption, ...] = ()
     functions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    added_losses: tuple[str, ...] = ()
     _defining: dict[str, Statement] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -109,6 +112,10 @@ class Program:
         if len(outputs) == 1 and self.tensors[outputs[0]].rank == 0:
             return outputs[0]
         return None
+
+    def is_loss(self, tensor: str) -> bool:
+        """Whether a tensor's own gradient is 1: the loss, or a term of it."""
+        return tensor in self.added_losses or tensor == self.loss
 
     @property
     def samples(self) -> str | None:

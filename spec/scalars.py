@@ -337,7 +337,7 @@ def explicit_gradient(
     values = _forward(spec, sizes, function, {tensor: at})
     objective = sympy.Integer(0)
     for output in program.outputs:
-        if output == program.loss:
+        if program.is_loss(output):
             objective += values[output][()]
             continue
         upstream = _symbols(spec, output, sizes, gradient_name(output))

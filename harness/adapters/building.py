@@ -72,6 +72,7 @@ def build_subject(layer: Layer, wishes: Wishes) -> Subject:
         file=layer.loaded.file,
         assumes=assumptions_of(machine),
         missing=missing,
+        inferred=not wishes.settles_the_spec,
     )
 
 

@@ -94,6 +94,8 @@ def _upstream(loaded: Loaded, model: Model) -> str:
         return program.loss
     taken = _parameters(loaded.object)
     for tensor in (*program.outputs, *reversed(program.defined)):
+        if tensor in program.added_losses:
+            continue
         if taken is None or f"d{tensor}" in taken:
             return tensor
     gradients = " or ".join(f"d{t}" for t in program.defined)
@@ -170,7 +172,8 @@ def _check_keys(
 
 
 def _upstreams(model: Model) -> tuple[str, ...]:
-    return tuple(f"d{t}" for t in model.spec.program.outputs)
+    program = model.spec.program
+    return tuple(f"d{t}" for t in program.outputs if t not in program.added_losses)
 
 
 def _lines(text: Definition | None, provides: tuple[str, ...]) -> dict[str, tuple[str, int, str]]:

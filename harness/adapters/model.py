@@ -127,8 +127,8 @@ class Model:
     @property
     def output(self) -> str:
         """The tensor that nothing else uses: A, or Z of a linear layer."""
-        outputs = self.spec.program.outputs
-        return outputs[-1]
+        program = self.spec.program
+        return [name for name in program.outputs if name not in program.added_losses][-1]
 
     @cached_property
     def axes(self) -> Mapping[str, str]:

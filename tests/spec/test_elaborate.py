@@ -417,3 +417,17 @@ def test_softmax_needs_an_axis_of_outputs() -> None:
         "  | ^^^^^^^^^^^^^^^^^^\n"
         "help: declare it: axes o: outputs"
     )
+
+
+def test_a_term_of_the_loss_is_declared_by_its_own_gradient() -> None:
+    spec = Spec("Z[n,o] = sum[i](X[n,i]*W[i,o])\nR = sum[i,o](W[i,o]^2)/2\nassume dR = 1")
+
+    assert spec.program.added_losses == ("R",)
+    assert spec.gradients()["W"].matrix == "dW = X^T dZ + W"
+
+
+@pytest.mark.parametrize("line", ["assume dR = 2", "assume dZ = 1"])
+def test_a_gradient_is_assumed_to_be_one_of_a_scalar_or_derived(line: str) -> None:
+    with pytest.raises(SpecError, match="for a term of the loss") as caught:
+        Spec(f"Z[n,o] = sum[i](X[n,i]*W[i,o])\nR = sum[i,o](W[i,o]^2)/2\n{line}")
+    assert caught.value.span is not None
