@@ -19,19 +19,22 @@ from backproof.spec.matrix_notation import (
     is_matrix_notation,
 )
 from backproof.spec.naming import name_bound
-from backproof.spec.parser import parse_claim
+from backproof.spec.parser import AT_INDEX, parse_claim
+from backproof.spec.positions import rewritten
 from backproof.spec.program import Axis, Program, Tensor
 from backproof.spec.source import Source, Span
 from backproof.spec.syntax import (
-    BinarySyntax,
     CallSyntax,
     DeltaSyntax,
     IndexName,
-    NegativeSyntax,
+    PositionSyntax,
     ReductionSyntax,
     ReferenceSyntax,
     SizeSyntax,
     Syntax,
+    nodes,
+    plain,
+    rebuilt,
 )
 from backproof.spec.terms import Entry, Index, Term, fresh, indices_in, substitute
 from backproof.spec.tokens import NAME
@@ -123,7 +126,7 @@ def _unknown(name: str, known: list[str], source: Source, reference: ReferenceSy
 
 
 def _read_index(source: Source, derivation: Derivation | None) -> Claim:
-    left, right = parse_claim(source)
+    left, right = _without_positions(source, *parse_claim(source))
     given = None if derivation is None else known_axes(derivation)
     letters = {} if derivation is None else _program_letters(derivation.program)
     if derivation is not None:
@@ -178,6 +181,18 @@ class _AxesDiffer(Exception):
     pass
 
 
+def _without_positions(source: Source, left: Syntax, right: Syntax) -> tuple[Syntax, Syntax]:
+    """The sides with affine positions as sums over deltas, each over a letter of its own."""
+    taken = {i.name for node in _walk(left) + _walk(right) for i in _written_letters(node)}
+
+    def letter(node: ReferenceSyntax, place: int, _: set[str]) -> IndexName:
+        name = fresh(Index("s", ""), taken).name
+        taken.add(name)
+        return IndexName(name, (node.indices or ())[place].span)
+
+    return rewritten(source, left, taken, letter), rewritten(source, right, taken, letter)
+
+
 def _program_letters(program: Program) -> dict[str, str]:
     return {letter: axis.name for axis in program.axes.values() for letter in axis.letters}
 
@@ -185,9 +200,9 @@ def _program_letters(program: Program) -> dict[str, str]:
 class _Scopes:
     """Gives each index that an operator binds a letter of its own, within the operator's body."""
 
-    def __init__(self, nodes: list[Syntax]) -> None:
+    def __init__(self, every: list[Syntax]) -> None:
         self.taken: set[str] = set()
-        for node in nodes:
+        for node in every:
             self.taken |= {letter.name for letter in _written_letters(node)}
 
     def renamed(self, node: Syntax, scope: dict[str, str]) -> Syntax:
@@ -196,37 +211,37 @@ class _Scopes:
 
         if isinstance(node, ReferenceSyntax):
             return (
-                node
-                if node.indices is None
-                else replace(node, indices=tuple(map(on, node.indices)))
+                node if node.indices is None else replace(node, indices=tuple(map(on, plain(node))))
             )
         if isinstance(node, DeltaSyntax):
-            return replace(node, left=on(node.left), right=on(node.right))
+            if isinstance(node.right, IndexName):
+                return replace(node, left=on(node.left), right=on(node.right))
+            parts = tuple((on(i), factor) for i, factor in node.right.parts)
+            return replace(node, left=on(node.left), right=replace(node.right, parts=parts))
         if isinstance(node, SizeSyntax):
             return replace(node, index=on(node.index))
-        if isinstance(node, CallSyntax):
-            return replace(node, argument=self.renamed(node.argument, scope))
-        if isinstance(node, NegativeSyntax):
-            return replace(node, operand=self.renamed(node.operand, scope))
-        if isinstance(node, BinarySyntax):
-            left, right = self.renamed(node.left, scope), self.renamed(node.right, scope)
-            return replace(node, left=left, right=right)
         if isinstance(node, ReductionSyntax):
             inner = dict(scope)
-            if node.operator != "softmax":
+            if node.operator not in AT_INDEX:
                 for letter in node.indices:
                     inner[letter.name] = fresh(Index(letter.name, ""), self.taken).name
                     self.taken.add(inner[letter.name])
             bound = tuple(replace(i, name=inner.get(i.name, i.name)) for i in node.indices)
             return replace(node, indices=bound, body=self.renamed(node.body, inner))
-        return node
+        return rebuilt(node, lambda child: self.renamed(child, scope))
 
 
 def _written_letters(node: Syntax) -> tuple[IndexName, ...]:
-    if isinstance(node, (ReferenceSyntax, ReductionSyntax)):
-        return node.indices or ()
-    if isinstance(node, DeltaSyntax):
-        return (node.left, node.right)
+    if isinstance(node, ReductionSyntax):
+        return node.indices
+    positions: tuple[IndexName | PositionSyntax, ...] = ()
+    if isinstance(node, ReferenceSyntax):
+        positions = node.indices or ()
+    elif isinstance(node, DeltaSyntax):
+        positions = (node.left, node.right)
+    if positions:
+        inside = ((p,) if isinstance(p, IndexName) else (i for i, _ in p.parts) for p in positions)
+        return tuple(letter for letters in inside for letter in letters)
     return (node.index,) if isinstance(node, SizeSyntax) else ()
 
 
@@ -256,7 +271,7 @@ def _letters(
     positions: dict[tuple[str, int], str] = {}
     found: dict[str, str] = {}
     for reference in _references(left) + _references(right):
-        written = reference.indices or ()
+        written = plain(reference)
         if given is not None:
             if reference.name in CONSTANTS and not written:
                 continue
@@ -281,9 +296,14 @@ def _letters(
                     f"index {letter.name} runs along {mine} and along {axis} "
                     f"(at {reference.name}): the two can be one only where their sizes are equal"
                 )
-    nodes = _walk(left) + _walk(right)
-    for node in nodes:
-        if isinstance(node, DeltaSyntax):
+    every = _walk(left) + _walk(right)
+    for node in every:
+        if isinstance(node, DeltaSyntax) and isinstance(node.right, PositionSyntax):
+            # The letters of an affine position run along axes of their own.
+            for letter in _written_letters(node):
+                found.setdefault(letter.name, letters.get(letter.name, letter.name))
+        elif isinstance(node, DeltaSyntax):
+            assert isinstance(node.right, IndexName)
             first, second = node.left.name, node.right.name
             # A letter that stands nowhere else runs along the axis of the other one.
             for one, other in ((first, second), (second, first)):
@@ -296,13 +316,13 @@ def _letters(
                     f"{found[second]}: the two can be one only where their sizes are equal"
                 )
     if given is not None:
-        _check_sizes(source, nodes, {*found, *letters})
+        _check_sizes(source, every, {*found, *letters})
     return found
 
 
-def _check_sizes(source: Source, nodes: list[Syntax], known: set[str]) -> None:
-    bound = {i.name for n in nodes if isinstance(n, ReductionSyntax) for i in n.indices}
-    for node in nodes:
+def _check_sizes(source: Source, every: list[Syntax], known: set[str]) -> None:
+    bound = {i.name for n in every if isinstance(n, ReductionSyntax) for i in n.indices}
+    for node in every:
         if isinstance(node, SizeSyntax) and node.index.name not in known | bound:
             raise SpecError(
                 f"unknown axis '{node.index.name}'",
@@ -320,20 +340,7 @@ def _axis_lookup(names: dict[str, str], merging: _Merging) -> Callable[[IndexNam
 
 
 def _walk(root: Syntax) -> list[Syntax]:
-    found: list[Syntax] = []
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        found.append(node)
-        if isinstance(node, ReductionSyntax):
-            stack.append(node.body)
-        elif isinstance(node, CallSyntax):
-            stack.append(node.argument)
-        elif isinstance(node, NegativeSyntax):
-            stack.append(node.operand)
-        elif isinstance(node, BinarySyntax):
-            stack += [node.right, node.left]
-    return found
+    return list(nodes(root))
 
 
 def _references(root: Syntax) -> list[ReferenceSyntax]:
@@ -374,7 +381,7 @@ def _nothing_known(
     for reference in references:
         if reference.name in CONSTANTS and reference.indices is None:
             continue
-        indices = tuple(Index(i.name, axis_of(i)) for i in reference.indices or ())
+        indices = tuple(Index(i.name, axis_of(i)) for i in plain(reference))
         first = tensors.setdefault(reference.name, Tensor(reference.name, indices))
         if first.rank != len(indices):
             raise SpecError(

@@ -7,24 +7,25 @@ from collections.abc import Callable, Mapping, Sequence
 from backproof.spec.printers.index import index_equation
 from backproof.spec.program import Program
 from backproof.spec.terms import (
+    Binder,
     Delta,
     Entry,
+    Hardmax,
     Index,
-    LogSumExp,
+    Match,
     Size,
     Softmax,
-    Sum,
     Term,
     delta,
     entry,
     fresh,
+    hardmax,
     indices_in,
-    logsumexp,
+    match,
     rebuild,
     size,
     softmax,
     substitute,
-    total,
 )
 
 
@@ -49,12 +50,15 @@ def _with_indices(
             return size(index(Index(node.axis, node.axis)).axis)
         if isinstance(node, Delta):
             return delta(index(node.left), index(node.right))
-        if isinstance(node, Sum):
-            return total(map(index, node.indices), on(node.body))
+        if isinstance(node, Match):
+            parts = ((index(i), factor) for i, factor in node.parts)
+            return match(index(node.left), parts, node.offset)
+        if isinstance(node, Hardmax):
+            return hardmax(index(node.at), index(node.index), on(node.body))
+        if isinstance(node, Binder):
+            return node.over(tuple(map(index, node.bound)), on(node.body))
         if isinstance(node, Softmax):
             return softmax(index(node.index), on(node.body))
-        if isinstance(node, LogSumExp):
-            return logsumexp(index(node.index), on(node.body))
         return rebuild(node, on)
 
     return on(term)
@@ -73,8 +77,8 @@ def on_axes(term: Term, axes: Mapping[str, str]) -> Term:
 
     def apart(node: Term) -> Term:
         # Two indices of one letter along two axes would become one.
-        if isinstance(node, (Sum, LogSumExp)):
-            bound = node.indices if isinstance(node, Sum) else (node.index,)
+        if isinstance(node, Binder):
+            bound = node.bound
             seen = {index(i) for i in node.free}
             taken = set(indices_in(node))
             change: dict[Index, Index] = {}
@@ -84,9 +88,7 @@ def on_axes(term: Term, axes: Mapping[str, str]) -> Term:
                     taken.add(change[old])
                 seen.add(index(change.get(old, old)))
             body = apart(substitute(node.body, change))
-            if isinstance(node, Sum):
-                return total((change.get(i, i) for i in bound), body)
-            return logsumexp(change.get(node.index, node.index), body)
+            return node.over(tuple(change.get(i, i) for i in bound), body)
         return rebuild(node, apart)
 
     return _with_indices(apart(term), index)

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from backproof.spec.terms import (
     ONE,
+    ZERO,
     Add,
     Delta,
     Index,
@@ -16,6 +17,7 @@ from backproof.spec.terms import (
     Size,
     Sum,
     Term,
+    Where,
     add,
     fresh,
     indices_in,
@@ -27,6 +29,7 @@ from backproof.spec.terms import (
     substitute,
     total,
     walk,
+    where,
 )
 
 
@@ -40,7 +43,52 @@ def contract(term: Term) -> Term:
     term = rebuild(term, contract)
     if isinstance(term, Sum):
         return _sum(term.indices, term.body)
+    if isinstance(term, Where):
+        return _where(term)
     return term
+
+
+def _where(term: Where) -> Term:
+    """The deltas of the two branches in front, so that a sum around can contract them.
+
+    Uses only: a factor of both branches (or of one, the other being 0) moves in front; a branch
+    that is a sum splits into one condition for each part.
+    """
+    branches = (term.above, term.below)
+    deltas = [_deltas(branch) for branch in branches if branch is not ZERO]
+    shared = [d for d in deltas[0] if all(d in found for found in deltas)]
+    if shared:
+        above, below = (_without(branch, shared) for branch in branches)
+        return mul(*shared, where(term.test, above, below))
+    if not any(isinstance(n, Delta) for branch in branches for n in walk(branch)):
+        return term
+    parts = [
+        (part, side)
+        for side, branch in enumerate(branches)
+        if branch is not ZERO
+        for part in (branch.terms if isinstance(branch, Add) else (branch,))
+    ]
+    if len(parts) == 1:
+        return term
+    split = (
+        where(term.test, *((part, ZERO) if side == 0 else (ZERO, part))) for part, side in parts
+    )
+    return add(*(_where(part) if isinstance(part, Where) else part for part in split))
+
+
+def _deltas(branch: Term) -> list[Term]:
+    factors = branch.factors if isinstance(branch, Mul) else (branch,)
+    if isinstance(branch, Add):
+        first, *rest = map(_deltas, branch.terms)
+        return [d for d in first if all(d in found for found in rest)]
+    return [f for f in factors if isinstance(f, Delta)]
+
+
+def _without(branch: Term, shared: list[Term]) -> Term:
+    if isinstance(branch, Add):
+        return add(*(_without(part, shared) for part in branch.terms))
+    factors = branch.factors if isinstance(branch, Mul) else (branch,)
+    return mul(*(f for f in factors if f not in shared))
 
 
 def _sum(indices: tuple[Index, ...], body: Term) -> Term:

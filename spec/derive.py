@@ -23,33 +23,41 @@ from backproof.spec.terms import (
     ZERO,
     Add,
     Apply,
+    Binder,
     Delta,
     Entry,
+    Hardmax,
     Index,
     LogSumExp,
+    Match,
+    Max,
     Mul,
     Partial,
     Power,
     Softmax,
     Sum,
     Term,
+    Where,
     add,
     apply,
     delta,
     entry,
     fresh,
+    hardmax,
     indices_in,
     mul,
     negative,
     number,
     partial,
     power,
+    product_over,
     rebuild,
     size,
     softmax,
     substitute,
     tensors_in,
     total,
+    where,
 )
 
 
@@ -68,6 +76,9 @@ class Rule(StrEnum):
     ADD = "a tensor used more than once: its gradients add"
     UNUSED = "no output depends on it"
     MEAN = "declared: the gradients of parameters are means over the samples"
+    DIRECTION = "tangent of an input: the direction"
+    CONSTANT = "nothing that varies enters it"
+    SPLIT = "a sum of parts is the sum of each"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,13 +238,18 @@ def _gradient(
         parts.append(contract(summed))
     joined = contract(add(*parts))
     steps.append(Step(_joining_rule(steps, target, len(users)), target, joined))
-    value = joined
+    value = finished(program, target, joined, steps)
+    return Gradient(name, target, value, tuple(steps))
+
+
+def finished(program: Program, target: Entry, value: Term, steps: list[Step]) -> Term:
+    """The right side as a person would write it; each rewriting is added to the steps."""
     for rule, rewrite in _FINISHING:
         rewritten = rewrite(program, value, target.indices)
         if rewritten is not value:
             steps.append(Step(rule, target, rewritten))
             value = rewritten
-    return Gradient(name, target, value, tuple(steps))
+    return value
 
 
 def _averaged(gradient: Gradient, axis: str) -> Gradient:
@@ -285,9 +301,10 @@ def differentiate(term: Term, by: Entry) -> Term:
     if isinstance(term, Power):
         slope = differentiate(term.base, by)
         return mul(number(term.exponent), power(term.base, term.exponent - 1), slope)
-    if isinstance(term, Sum):
-        term = _rebind(term, by)
-        return total(term.indices, differentiate(term.body, by))
+    if isinstance(term, Binder):
+        return _through_binder(_rebind(term, by), by)
+    if isinstance(term, Where):
+        return where(term.test, differentiate(term.above, by), differentiate(term.below, by))
     if isinstance(term, Apply):
         return mul(outer_derivative(term), differentiate(term.argument, by))
     if isinstance(term, Softmax):
@@ -295,38 +312,66 @@ def differentiate(term: Term, by: Entry) -> Term:
         moved = substitute(term.body, {term.index: other})
         mean = total((other,), mul(softmax(other, moved), differentiate(moved, by)))
         return mul(term, add(differentiate(term.body, by), negative(mean)))
-    if isinstance(term, LogSumExp):
-        other = fresh(term.index, indices_in(term) | set(by.indices))
-        moved = substitute(term.body, {term.index: other})
-        return total((other,), mul(softmax(other, moved), differentiate(moved, by)))
     raise TypeError(f"{type(term).__name__} has no derivative rule: a bug in backproof")
 
 
-def _rebind(term: Sum, by: Entry) -> Sum:
+def _through_binder(term: Binder, by: Entry) -> Term:
+    """The derivative of a sum, logsumexp, max, product or hardmax by an entry.
+
+    None of its indices is one of the entry's.
+    """
+    if isinstance(term, Hardmax):
+        return ZERO
+    slope = differentiate(term.body, by)
+    if isinstance(term, Sum):
+        return total(term.indices, slope)
+    (index,) = term.bound
+    if isinstance(term, LogSumExp):
+        return total((index,), mul(softmax(index, term.body), slope))
+    other = fresh(index, indices_in(term) | indices_in(slope) | set(by.indices))
+    moved = substitute(term.body, {index: other})
+    if isinstance(term, Max):
+        return total((index,), mul(hardmax(index, other, moved), slope))
+    # The product of all factors but one: that one is replaced by 1.
+    here = delta(index, other)
+    others = add(here, mul(add(ONE, negative(here)), moved))
+    return total((index,), mul(product_over(other, others), slope))
+
+
+def _rebind(term: Binder, by: Entry) -> Binder:
     change: dict[Index, Index] = {}
     taken = indices_in(term) | set(by.indices)
-    for index in term.indices:
+    for index in term.bound:
         if index in by.indices:
             change[index] = fresh(index, taken)
             taken.add(change[index])
     if not change:
         return term
-    renamed = total((change.get(i, i) for i in term.indices), substitute(term.body, change))
-    assert isinstance(renamed, Sum)
+    bound = tuple(change.get(i, i) for i in term.bound)
+    renamed = term.over(bound, substitute(term.body, change))
+    assert isinstance(renamed, Binder)
     return renamed
 
 
 def outer_derivative(term: Apply) -> Term:
-    """The derivative at the argument, written out where the table of functions says so."""
+    """The derivative at the argument, written out where the table of functions says so.
+
+    It is also written out where it is zero, as relu'' is away from 0.
+    """
     known = FUNCTIONS.get(term.function)
-    if known is not None and known.inline:
+    if known is not None:
         slope = formula(term.function, term.order + 1)
         assert slope is not None
-        return replace_x(slope, term.argument)
+        if known.inline or slope is ZERO:
+            return replace_x(slope, term.argument)
     return apply(term.function, term.argument, term.order + 1)
 
 
 # ---------------------------------------------------------------- finishing touches
+
+
+# What a statement may name that a gradient uses again, such as A = softmax(Z).
+_FOLDED = (Softmax, Apply, LogSumExp, Max)
 
 
 def _fold(program: Program, value: Term, _: tuple[Index, ...]) -> Term:
@@ -334,12 +379,11 @@ def _fold(program: Program, value: Term, _: tuple[Index, ...]) -> Term:
     named = [
         s
         for s in program.statements
-        if isinstance(s.value, (Softmax, Apply, LogSumExp))
-        and set(s.target.indices) == s.value.free
+        if isinstance(s.value, _FOLDED) and set(s.target.indices) == s.value.free
     ]
 
     def on(term: Term) -> Term:
-        if isinstance(term, (Softmax, Apply, LogSumExp)):
+        if isinstance(term, _FOLDED):
             for s in named:
                 match = _match(s.value, term, {})
                 # A match says which index is which; that it is one, substitution says.
@@ -370,7 +414,7 @@ def _match(pattern: Term, term: Term, found: dict[Index, Index]) -> dict[Index, 
     elif isinstance(pattern, (Add, Mul)):
         if len(pattern.children) != len(term.children):
             return None
-    elif isinstance(pattern, (Sum, LogSumExp, Delta)):
+    elif isinstance(pattern, (Binder, Delta, Match)):
         same = pattern is term and all(found.setdefault(i, i) == i for i in pattern.free)
         return found if same else None
     elif pattern is not term:

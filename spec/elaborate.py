@@ -14,7 +14,9 @@ from fractions import Fraction
 
 from backproof.spec.errors import SpecError, near, suggestion
 from backproof.spec.functions import CONSTANTS, FUNCTIONS, arithmetic
-from backproof.spec.parser import REDUCTIONS, RESERVED, parse_program
+from backproof.spec.macros import without_macros
+from backproof.spec.parser import AT_INDEX, REDUCTIONS, RESERVED, parse_program
+from backproof.spec.positions import without_positions
 from backproof.spec.program import Assumption, Axis, Program, Statement, Tensor
 from backproof.spec.source import Source, Span
 from backproof.spec.syntax import (
@@ -23,14 +25,20 @@ from backproof.spec.syntax import (
     CallSyntax,
     DeltaSyntax,
     IndexName,
+    MacroCallSyntax,
     NegativeSyntax,
     NumberSyntax,
+    PositionSyntax,
     ProgramSyntax,
     ReductionSyntax,
     ReferenceSyntax,
     SizeSyntax,
     StatementSyntax,
     Syntax,
+    WhereSyntax,
+    children,
+    nodes,
+    plain,
 )
 from backproof.spec.terms import (
     Index,
@@ -41,15 +49,23 @@ from backproof.spec.terms import (
     constant,
     delta,
     entry,
+    fresh,
+    hardmax,
+    indices_in,
     logsumexp,
+    match,
+    max_over,
     mul,
     negative,
     number,
     power,
+    product_over,
     size,
     softmax,
+    substitute,
     tensors_in,
     total,
+    where,
 )
 
 
@@ -59,7 +75,7 @@ def elaborate(source: Source) -> Program:
     Raises:
         SpecError: the text cannot be read, or does not make sense; with its place.
     """
-    syntax = parse_program(source)
+    syntax = without_positions(source, without_macros(source, parse_program(source)))
     for statement in syntax.statements:
         if statement.target.name in CONSTANTS and statement.target.indices is None:
             raise SpecError(
@@ -73,7 +89,7 @@ def elaborate(source: Source) -> Program:
     statements = []
     for statement in syntax.statements:
         target = statement.target
-        letters = target.indices or ()
+        letters = plain(target)
         _distinct(source, letters, "on the left")
         scope = {i.name for i in letters}
         value = lowering.term(statement.value, scope, scope)
@@ -230,6 +246,7 @@ class _Axes:
         self.uses: list[_Use] = []
         self.first: dict[str, ReferenceSyntax] = {}
         self.calls: dict[str, CallSyntax] = {}
+        self.longer: list[str] = []
         for number_, declaration in enumerate(self.syntax.axes):
             self._declare(declaration.indices, f"{number_}:{declaration.role}")
         for number_, statement in enumerate(self.syntax.statements):
@@ -250,7 +267,8 @@ class _Axes:
                     also=(reference.span, "a tensor here"),
                     help=f"an entry is written with brackets: {name}[...]",
                 )
-            self.tensors[name] = Tensor(name, tuple(map(self.index, reference.indices or ())))
+            self.tensors[name] = Tensor(name, tuple(map(self.index, plain(reference))))
+        self._check_sized()
 
     # -- letters
 
@@ -304,14 +322,20 @@ class _Axes:
             elif isinstance(node, SizeSyntax):
                 self._letter(node.index.name)
             elif isinstance(node, DeltaSyntax):
-                # Both indices of a delta run along one axis, as two uses of one position do.
-                for letter in (node.left, node.right):
-                    self._letter(letter.name)
-                    self.uses.append(_Use(f"delta at {node.span.start}", 0, letter, statement))
-            elif isinstance(node, NegativeSyntax):
-                stack.append(node.operand)
-            elif isinstance(node, BinarySyntax):
-                stack += [node.right, node.left]
+                self._delta(node, statement)
+            else:
+                stack += reversed(children(node))
+
+    def _delta(self, node: DeltaSyntax, statement: int) -> None:
+        if isinstance(node.right, PositionSyntax):
+            for letter in (node.left, *(i for i, _ in node.right.parts)):
+                self._letter(letter.name)
+            self.longer.append(node.left.name)
+            return
+        # Both indices of a delta run along one axis, as two uses of one position do.
+        for letter in (node.left, node.right):
+            self._letter(letter.name)
+            self.uses.append(_Use(f"delta at {node.span.start}", 0, letter, statement))
 
     def _reference(self, node: ReferenceSyntax, statement: int) -> None:
         if node.indices is None and node.name in CONSTANTS:
@@ -335,7 +359,7 @@ class _Axes:
                 also=(first.span, f"{len(first.indices or ())} here"),
                 help="a tensor has one rank; an axis along which it is constant is left out",
             )
-        for position, letter in enumerate(node.indices or ()):
+        for position, letter in enumerate(plain(node)):
             self._letter(letter.name)
             self.uses.append(_Use(node.name, position, letter, statement))
 
@@ -365,6 +389,10 @@ class _Axes:
     # -- unification
 
     def _unify(self) -> None:
+        for first_letter, second_letter in self.syntax.one_axis:
+            self._letter(first_letter.name)
+            self._letter(second_letter.name)
+            self.parent[self.root(second_letter.name)] = self.root(first_letter.name)
         seen: dict[tuple[int, str, int], _Use] = {}
         for use in self.uses:
             first = seen.setdefault((use.statement, use.tensor, use.position), use)
@@ -413,6 +441,28 @@ class _Axes:
             help=help,
         )
 
+    def _check_sized(self) -> None:
+        """Every axis that a sum runs along has a tensor, or a declared size, to say how long it is.
+
+        Raises:
+            SpecError: an axis has neither, and a position is made with it.
+        """
+        sized = {self.root(use.letter.name) for use in self.uses}
+        sized |= {self.root(a.indices[0].name) for a in self.syntax.axes if a.size is not None}
+        for statement in self.syntax.statements:
+            for node in nodes(statement.value):
+                if isinstance(node, DeltaSyntax) and isinstance(node.right, PositionSyntax):
+                    for letter, _ in node.right.parts:
+                        if self.root(letter.name) not in sized:
+                            raise SpecError(
+                                f"no tensor has the index '{letter.name}': how far it runs is "
+                                "not known",
+                                self.source,
+                                letter.span,
+                                help=f"declare how many entries its axis has: "
+                                f"axes {letter.name} = 2",
+                            )
+
     def described(self) -> dict[str, Axis]:
         """All axes with their letters and roles, in the order of appearance."""
         roles = {key: key.split(":", 1)[1] for key, _ in self.declared.values()}
@@ -420,7 +470,12 @@ class _Axes:
         for name in dict.fromkeys(self.root(letter) for letter in self.order):
             letters = tuple(letter for letter in self.order if self.root(letter) == name)
             role = next((roles[self.declared[x][0]] for x in letters if x in self.declared), "")
-            axes[name] = Axis(name, letters, role)
+            sizes = {
+                a.size
+                for a in self.syntax.axes
+                if a.size is not None and self.root(a.indices[0].name) == name
+            }
+            axes[name] = Axis(name, letters, role, next(iter(sizes), None))
             undeclared = [x for x in letters if x not in self.declared]
             if len(letters) > 1 and undeclared and not role:
                 self.notes.append(f"the indices {', '.join(letters)} run along one axis")
@@ -452,22 +507,46 @@ class Lowering:
         if isinstance(node, ReferenceSyntax):
             if node.indices is None and node.name in CONSTANTS:
                 return constant(node.name)
-            for letter in node.indices or ():
+            for letter in plain(node):
                 self._check(letter, scope)
-            return entry(node.name, map(self.index, node.indices or ()))
+            return entry(node.name, map(self.index, plain(node)))
         if isinstance(node, SizeSyntax):
             return size(self.axis_of(node.index))
         if isinstance(node, DeltaSyntax):
-            self._check(node.left, scope)
-            self._check(node.right, scope)
-            return delta(self.index(node.left), self.index(node.right))
+            return self._delta(node, scope)
+        if isinstance(node, WhereSyntax):
+            left, right, above, below = (
+                self.term(side, scope, bound)
+                for side in (node.left, node.right, node.above, node.below)
+            )
+            if node.operator == ">":
+                return where(add(left, negative(right)), above, below)
+            # left >= right is not right > left.
+            return where(add(right, negative(left)), below, above)
         if isinstance(node, CallSyntax):
             return apply(node.function, self.term(node.argument, scope, bound), node.order)
         if isinstance(node, NegativeSyntax):
             return negative(self.term(node.operand, scope, bound))
         if isinstance(node, ReductionSyntax):
             return self._reduction(node, scope, bound)
+        if isinstance(node, MacroCallSyntax):
+            raise SpecError(
+                f"{node.name} is called with {len(node.arguments)} arguments: a function has one",
+                self.source,
+                node.name_span,
+            )
         return self._binary(node, scope, bound)
+
+    def _delta(self, node: DeltaSyntax, scope: set[str] | None) -> Term:
+        self._check(node.left, scope)
+        left = self.index(node.left)
+        if isinstance(node.right, IndexName):
+            self._check(node.right, scope)
+            return delta(left, self.index(node.right))
+        for letter, _ in node.right.parts:
+            self._check(letter, scope)
+        parts = ((self.index(letter), factor) for letter, factor in node.right.parts)
+        return match(left, parts, node.right.offset)
 
     def _binary(self, node: BinarySyntax, scope: set[str] | None, bound: set[str]) -> Term:
         if node.operator == "^":
@@ -496,10 +575,11 @@ class Lowering:
 
     def _reduction(self, node: ReductionSyntax, scope: set[str] | None, bound: set[str]) -> Term:
         _distinct(self.source, node.indices, f"by one {node.operator}")
-        if node.operator == "softmax":
+        if node.operator in AT_INDEX:
             letter = node.indices[0]
             self._check(letter, scope)
-            return softmax(self.index(letter), self.term(node.body, scope, bound))
+            index, body = self.index(letter), self.term(node.body, scope, bound)
+            return softmax(index, body) if node.operator == "softmax" else _hardmax(index, body)
         for letter in node.indices:
             if letter.name in bound:
                 raise SpecError(
@@ -515,6 +595,8 @@ class Lowering:
         indices = tuple(map(self.index, node.indices))
         if node.operator == "logsumexp":
             return logsumexp(indices[0], body)
+        if node.operator in ("prod", "max", "min"):
+            return _nested(node.operator, indices, body)
         summed = total(indices, body)
         if node.operator == "sum":
             return summed
@@ -561,3 +643,21 @@ class Lowering:
             help=f"add it to the left side, or bind it: sum[{letter.name}](...)"
             + (f"; {close}" if close else ""),
         )
+
+
+def _nested(operator: str, indices: tuple[Index, ...], body: Term) -> Term:
+    """prod, max and min over several indices, one inside the other."""
+    for index in reversed(indices):
+        if operator == "prod":
+            body = product_over(index, body)
+        elif operator == "max":
+            body = max_over(index, body)
+        else:
+            body = negative(max_over(index, negative(body)))
+    return body
+
+
+def _hardmax(at: Index, body: Term) -> Term:
+    """Hardmax as it is written, with one letter for the position and for what runs."""
+    over = fresh(at, indices_in(body) | {at})
+    return hardmax(at, over, substitute(body, {at: over}))

@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 
 from backproof.spec.derive import Derivation
 from backproof.spec.normal import TooLargeError
-from backproof.spec.terms import Entry, Term, rebuild, substitute
+from backproof.spec.terms import Entry, Size, Term, number, rebuild, substitute
 
 
 def expand(
@@ -16,6 +16,8 @@ def expand(
     given: Mapping[str, tuple[Entry, Term]] | None = None,
 ) -> Term:
     """The term with every defined tensor and derived gradient replaced, down to what is given.
+
+    A size that the program declares becomes the number that it is.
 
     Args:
         derivation: what defines the names.
@@ -28,11 +30,14 @@ def expand(
     """
     memo: dict[Term, Term] = {}
     special = given or {}
+    fixed = {a.name: a.size for a in derivation.program.axes.values() if a.size is not None}
 
     def on(node: Term) -> Term:
         if node in memo:
             return memo[node]
         result = rebuild(node, on)
+        if isinstance(node, Size) and node.axis in fixed:
+            result = number(fixed[node.axis])
         if isinstance(node, Entry) and node.tensor not in keep:
             found = special.get(node.tensor) or derivation.definition(node.tensor)
             if found is not None:

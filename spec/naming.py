@@ -5,17 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from backproof.spec.program import Program
-from backproof.spec.terms import (
-    Index,
-    LogSumExp,
-    Sum,
-    Term,
-    fresh,
-    logsumexp,
-    rebuild,
-    substitute,
-    total,
-)
+from backproof.spec.terms import Binder, Index, Term, fresh, rebuild, substitute
 
 
 def name_bound(program: Program, value: Term, kept: Iterable[Index]) -> Term:
@@ -26,8 +16,8 @@ def name_bound(program: Program, value: Term, kept: Iterable[Index]) -> Term:
     """
 
     def on(term: Term, outer: frozenset[Index]) -> Term:
-        if isinstance(term, (Sum, LogSumExp)):
-            bound = term.indices if isinstance(term, Sum) else (term.index,)
+        if isinstance(term, Binder):
+            bound = term.bound
             taken = {i.name for i in (term.free | outer)}
             change: dict[Index, Index] = {}
             for index in bound:
@@ -42,9 +32,7 @@ def name_bound(program: Program, value: Term, kept: Iterable[Index]) -> Term:
                 change[index] = Index(name, index.axis)
             indices = tuple(change[i] for i in bound)
             body = on(substitute(term.body, change), outer | term.free | set(indices))
-            if isinstance(term, Sum):
-                return total(indices, body)
-            return logsumexp(indices[0], body)
+            return term.over(indices, body)
         return rebuild(term, lambda child: on(child, outer))
 
     return on(value, frozenset(kept))

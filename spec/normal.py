@@ -15,6 +15,11 @@ Relations used, each true for every real argument at which both sides are define
     product of positive factors;  softmax and logsumexp through exp, log and a sum
     (x^a)^n = x^(an) for whole n;  sum_j delta(i,j) f(j) = f(i);  delta(i,j) f(j) = delta(i,j) f(i)
 
+    where(t > 0, a, b) = b + step(t) (a - b), wherever both branches have a value
+    the product over i of a_i b_i is that of a_i times that of b_i
+    the product over all but one is the product over all, divided by the one
+    max_i(a + b_i) = a + max_i(b_i), max_i(c a_i) = c max_i(a_i) for c > 0; so for hardmax
+
 On request also sigmoid(x) = 1/(1 + exp(-x)) and softplus(x) = log(1 + exp(x)).
 """
 
@@ -38,25 +43,34 @@ from backproof.spec.terms import (
     Constant,
     Delta,
     Entry,
+    Hardmax,
     Index,
     LogSumExp,
+    Match,
+    Max,
     Mul,
     Number,
     Power,
+    Product,
     Size,
     Softmax,
     Sum,
     Term,
+    Where,
     add,
     apply,
     constant,
     delta,
     entry,
     fresh,
+    hardmax,
     indices_in,
+    match,
+    max_over,
     mul,
     number,
     power,
+    product_over,
     size,
     substitute,
     total,
@@ -107,11 +121,14 @@ class Atom:
     """What a monomial is a product of. Atoms with equal keys are equal.
 
     Attributes:
-        kind: entry, delta, size, constant, radical, apply, sum or poly.
-        name: the tensor, axis, constant or function.
+        kind: entry, delta, match, size, constant, radical, apply, sum, prod, max, hardmax or poly.
+        name: the tensor, axis, constant or function; for match, its offset.
         order: of the derivative, for apply; the prime number, for radical.
-        indices: for entry and delta those written; for sum those bound.
-        inner: for apply and poly, the argument or base; for sum, one monomial.
+        indices: for entry and delta those written; for sum, prod and max those bound; for hardmax
+            the one bound and then the position; for match the left one and then the parts.
+        inner: for apply and poly, the argument or base; for sum, one monomial; for prod, max and
+            hardmax, the body.
+        factors: for match, by which each part is multiplied.
     """
 
     kind: str
@@ -119,10 +136,15 @@ class Atom:
     order: int = 0
     indices: tuple[Index, ...] = ()
     inner: Poly | None = None
+    factors: tuple[int, ...] = ()
 
     @cached_property
     def key(self) -> str:
         """The atom as a text that equal atoms share."""
+        if self.kind == "match":
+            left, *parts = (f"{i.name}:{i.axis}" for i in self.indices)
+            position = sorted(f"{f}*{p}" for f, p in zip(self.factors, parts, strict=True))
+            return f"match[{left},{'+'.join((*position, self.name))}]"
         if self.kind in ("entry", "delta"):
             inside = ",".join(f"{i.name}:{i.axis}" for i in self.indices)
             return f"{self.name}[{inside}]"
@@ -138,7 +160,7 @@ class Atom:
         if self.kind == "poly":
             return f"({self.inner.key})"
         inside = ",".join(f"{i.name}:{i.axis}" for i in self.indices)
-        return f"S[{inside}]({self.inner.key})"
+        return f"{'S' if self.kind == 'sum' else self.kind}[{inside}]({self.inner.key})"
 
     def is_plain(self, function: str) -> bool:
         """Whether it is this function, and no derivative of it."""
@@ -152,17 +174,25 @@ class Atom:
     @cached_property
     def free(self) -> frozenset[Index]:
         """The indices that are not bound inside."""
-        if self.kind in ("entry", "delta"):
+        if self.kind in ("entry", "delta", "match"):
             return frozenset(self.indices)
         if self.inner is None:
             return frozenset()
-        return self.inner.free - (frozenset(self.indices) if self.kind == "sum" else frozenset())
+        free = self.inner.free - frozenset(self.bound)
+        return free | {self.indices[1]} if self.kind == "hardmax" else free
+
+    @property
+    def bound(self) -> tuple[Index, ...]:
+        """The indices that it binds."""
+        if self.kind == "hardmax":
+            return self.indices[:1]
+        return self.indices if self.kind in _BINDING else ()
 
     @cached_property
     def height(self) -> int:
         """How deep sums are nested."""
         below = self.inner.height if self.inner is not None else 0
-        return below + (self.kind == "sum")
+        return below + (self.kind in _BINDING)
 
     @cached_property
     def unsettled(self) -> bool:
@@ -183,7 +213,7 @@ class Atom:
             return True
         if self.kind == "apply":
             return self.order == 0 and self.name in FUNCTIONS and FUNCTIONS[self.name].positive
-        if self.kind in ("sum", "poly"):
+        if self.kind in ("sum", "prod", "max", "poly"):
             assert self.inner is not None
             return self.inner.positive
         return False
@@ -193,10 +223,10 @@ class Atom:
         """Whether it is known not to be below zero wherever it is defined."""
         if self.kind == "apply" and self.order == 0 and self.name in ("abs", "step"):
             return True
-        if self.kind == "sum":
+        if self.kind in ("sum", "prod", "max"):
             assert self.inner is not None
             return self.inner.nonnegative
-        return self.positive or self.kind == "delta"
+        return self.positive or self.kind in ("delta", "match", "hardmax")
 
     def renamed(self, names: Mapping[Index, Index]) -> Atom:
         """With other names for free indices."""
@@ -206,14 +236,22 @@ class Atom:
         if self.kind == "delta":
             left, right = sorted(names.get(i, i) for i in self.indices)
             return Atom("delta", self.name, indices=(left, right))
-        if self.kind == "entry":
-            return Atom("entry", self.name, indices=tuple(names.get(i, i) for i in self.indices))
+        if self.kind in ("entry", "match"):
+            indices = tuple(names.get(i, i) for i in self.indices)
+            return Atom(self.kind, self.name, indices=indices, factors=self.factors)
+        if self.kind == "hardmax":
+            assert self.inner is not None
+            over, at = self.indices
+            inner = self.inner.renamed({old: new for old, new in names.items() if old != over})
+            return _along_atom("hardmax", over, inner, names.get(at, at))
         assert self.inner is not None
         inner = self.inner.renamed(names)
         if self.kind == "sum":
             # The order of the bound indices may rest on the names of the free ones.
             ((monomial, _),) = inner.terms.items()
             return _sum_atom(self.indices, monomial)
+        if self.kind in _BINDING:
+            return _along_atom(self.kind, self.indices[0], inner)
         return Atom(self.kind, self.name, self.order, self.indices, inner)
 
     def __eq__(self, other: object) -> bool:
@@ -225,6 +263,9 @@ class Atom:
     def __lt__(self, other: Atom) -> bool:
         return self.key < other.key
 
+
+# The kinds of atoms that bind an index.
+_BINDING = ("sum", "prod", "max", "hardmax")
 
 Monomial = tuple[tuple[Atom, Fraction], ...]
 
@@ -357,7 +398,7 @@ def _reduced(exponents: Mapping[Atom, Fraction]) -> tuple[Monomial, Fraction]:
     coefficient = Fraction(1)
     kept: list[tuple[Atom, Fraction]] = []
     for atom, exponent in exponents.items():
-        if atom.kind == "delta" or (atom.kind == "apply" and atom.name == "step" and exponent >= 1):
+        if atom.kind in ("delta", "match") or (atom.is_plain("step") and exponent >= 1):
             exponent = Fraction(1) if exponent else exponent
         if atom.kind == "radical":
             whole = exponent.numerator // exponent.denominator
@@ -443,9 +484,19 @@ def _summed(indices: Iterable[Index], body: Poly) -> Poly:
         part = Poly({factors: coefficient * extra * more})
         for connected in _components(list(inside_factors), frozenset(every)):
             bound = tuple(i for i in every if any(i in a.free for a, _ in connected))
+            if _is_one_place(connected, bound):
+                continue
             part = part * _atom(_sum_atom(bound, tuple(connected)))
         parts.append(part)
     return _joined(parts)
+
+
+def _is_one_place(factors: list[tuple[Atom, Fraction]], bound: tuple[Index, ...]) -> bool:
+    """Whether a sum is that of a match over its left index: exactly one place matches."""
+    if len(factors) != 1 or len(bound) != 1:
+        return False
+    ((atom, _),) = factors
+    return atom.kind == "match" and atom.indices[0] == bound[0] not in atom.indices[1:]
 
 
 def _contracted(indices: tuple[Index, ...], monomial: Monomial) -> Poly:
@@ -512,6 +563,85 @@ def _sum_atom(bound: tuple[Index, ...], factors: Monomial) -> Atom:
     renamed = {a.renamed(middle).renamed(final): e for a, e in factors}
     monomial = tuple(sorted(renamed.items(), key=lambda pair: pair[0].key))
     return Atom("sum", indices=tuple(names[i] for i in order), inner=Poly({monomial: Fraction(1)}))
+
+
+# ---------------------------------------------------------------- products, largest values
+
+
+def _along_atom(kind: str, over: Index, inner: Poly, at: Index | None = None) -> Atom:
+    """A product, max or hardmax over one index, under a name that says how deep it stands."""
+    height = 1 + inner.height
+    name = Index(f"${height}.0", over.axis)
+    middle = Index(f"%{height}.0", over.axis)
+    inner = inner.renamed({over: middle}).renamed({middle: name})
+    return Atom(kind, indices=(name,) if at is None else (name, at), inner=inner)
+
+
+def _product_over(index: Index, body: Poly) -> Poly:
+    """The product of a polynomial over an index, factor by factor."""
+    if body.is_zero or len(body.terms) > 1:
+        return _all_but_one(index, body) or _atom(_along_atom("prod", index, body))
+    ((monomial, coefficient),) = body.terms.items()
+    result = ONE_POLY
+    if coefficient != 1:
+        result = result * _atom(_along_atom("prod", index, _constant(coefficient)))
+    for atom, exponent in monomial:
+        whole = exponent.denominator == 1
+        inner = _atom(atom) if whole else _atom(atom, exponent)
+        along = _along_atom("prod", index, inner)
+        result = result * _atom(along, exponent if whole else Fraction(1))
+    return result
+
+
+def _all_but_one(index: Index, body: Poly) -> Poly | None:
+    """The product over j of delta(i,j) + (1 - delta(i,j)) b(j): that of b, over b(i).
+
+    Only for a polynomial b in entries and analytic functions: it is not zero on an open set, so
+    that what holds where it is not zero holds everywhere.
+    """
+    deltas = {a for m in body.terms for a, _ in m if a.kind == "delta" and index in a.indices}
+    if len(deltas) != 1:
+        return None
+    (here,) = deltas
+    other = next(i for i in here.indices if i != index)
+    beside = [m for m in body.terms if any(a == here for a, _ in m)]
+    rest = Poly({m: c for m, c in body.terms.items() if m not in beside})
+    if rest + (ONE_POLY - rest) * _atom(here) != body or other in rest.free:
+        return None
+    if any(_jumps(a) for m in rest.terms for a, _ in m):
+        return None
+    return _product_over(index, rest) * _raised(rest.renamed({index: other}), Fraction(-1))
+
+
+def _jumps(atom: Atom) -> bool:
+    if atom.kind in ("delta", "match", "hardmax", "max"):
+        return True
+    if atom.kind == "apply" and atom.name in ("step", "sign", "abs", "relu"):
+        return True
+    return atom.inner is not None and any(_jumps(a) for m in atom.inner.terms for a, _ in m)
+
+
+def _largest(index: Index, body: Poly) -> Poly:
+    """The largest value of a polynomial over an index."""
+    apart, inside = _split(index, body)
+    if inside.is_zero:
+        return body
+    content = _content(inside)
+    inner = inside.scaled(1 / content)
+    return _atom(_along_atom("max", index, inner)).scaled(content) + apart
+
+
+def _hardmax(at: Index, over: Index, body: Poly) -> Poly:
+    inside = _split(over, body)[1]
+    if not inside.is_zero:
+        inside = inside.scaled(1 / _content(inside))
+    return _atom(_along_atom("hardmax", over, inside, at))
+
+
+def _split(index: Index, body: Poly) -> tuple[Poly, Poly]:
+    """The terms without an index, and those with it."""
+    inside = {m: c for m, c in body.terms.items() if any(index in a.free for a, _ in m)}
+    return Poly({m: c for m, c in body.terms.items() if m not in inside}), Poly(inside)
 
 
 def _key_of(atom: Atom, exponent: Fraction) -> Callable[[Mapping[Index, Index]], str]:
@@ -883,6 +1013,19 @@ class _Normaliser:
             return above * _raised(below, Fraction(-1))
         if isinstance(term, LogSumExp):
             return _log(_summed((term.index,), _exp(self.poly(term.body))))
+        if isinstance(term, Match):
+            indices = (term.left, *(i for i, _ in term.parts))
+            factors = tuple(factor for _, factor in term.parts)
+            return _atom(Atom("match", str(term.offset), indices=indices, factors=factors))
+        if isinstance(term, Where):
+            above, below = self.poly(term.above), self.poly(term.below)
+            return below + _step(self.poly(term.test)) * (above - below)
+        if isinstance(term, Product):
+            return _product_over(term.index, self.poly(term.body))
+        if isinstance(term, Max):
+            return _largest(term.index, self.poly(term.body))
+        if isinstance(term, Hardmax):
+            return _hardmax(term.at, term.index, self.poly(term.body))
         raise TypeError(f"{type(term).__name__} has no normal form: a bug in backproof")
 
     def _product(self, factors: Iterable[Poly]) -> Poly:
@@ -1021,6 +1164,9 @@ def as_term(poly: Poly) -> Term:
             return entry(atom.name, atom.indices)
         if atom.kind == "delta":
             return delta(*atom.indices)
+        if atom.kind == "match":
+            left, *parts = atom.indices
+            return match(left, zip(parts, atom.factors, strict=True), int(atom.name))
         if atom.kind == "size":
             return size(atom.name)
         if atom.kind == "constant":
@@ -1031,6 +1177,12 @@ def as_term(poly: Poly) -> Term:
         inner = as_term(atom.inner)
         if atom.kind == "sum":
             return total(atom.indices, inner)
+        if atom.kind == "prod":
+            return product_over(atom.indices[0], inner)
+        if atom.kind == "max":
+            return max_over(atom.indices[0], inner)
+        if atom.kind == "hardmax":
+            return hardmax(atom.indices[1], atom.indices[0], inner)
         return apply(atom.name, inner, atom.order) if atom.kind == "apply" else inner
 
     return add(

@@ -42,6 +42,12 @@ class Rationals:
         root = _root(base, exponent.denominator)
         return self.power(root, Fraction(exponent.numerator))
 
+    def is_positive(self, value: Fraction) -> bool:
+        """Whether a number is above zero."""
+        if value == 0:
+            raise KinkError("a condition at the point where it changes")
+        return value > 0
+
     def function(self, name: str, argument: Fraction) -> Fraction:
         """relu, step, abs and sign away from 0, and what others are at the point they share."""
         if name in ("relu", "step", "abs", "sign"):
@@ -125,6 +131,12 @@ class Balls:
         if not base > 0:
             raise NoValueError("a root of a number that may be negative")
         return base ** self.number(exponent)
+
+    def is_positive(self, value: Any) -> bool:
+        """Whether a ball lies above zero."""
+        if value.contains(0):
+            raise KinkError("a condition at the point where it changes")
+        return bool(value > 0)
 
     def function(self, name: str, argument: Any) -> Any:
         """A primitive function, where the ball of the argument lies in its domain."""

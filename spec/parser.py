@@ -1,8 +1,10 @@
 """Index notation to its surface tree, by recursive descent.
 
-program    = { axes | assumption | statement } separated by line ends or ';'
-axes       = 'axes' index {',' index}... ':' word { ',' index ':' word }
+program    = { axes | assumption | macro | statement } separated by line ends or ';'
+axes       = 'axes' axis { ',' axis }
+axis       = index {',' index} (':' word ['=' number] | '=' number)
 assumption = 'assume' expression '=' expression
+macro      = 'def' name '(' reference { ',' reference } ')' '=' expression
 statement  = reference '=' expression
 expression = ['-'] product { ('+' | '-') product }
 product    = power { ('*' | '/') power }
@@ -10,7 +12,10 @@ power      = atom [ '^' exponent ]
 exponent   = ['-'] atom
 atom       = number | '(' expression ')' | 'size' '(' index ')' | 'delta' '[' index ',' index ']'
            | operator '[' indices ']' '(' expression ')' | name {"'"} '(' expression ')'
-           | name [ '[' indices ']' ]
+           | 'where' '(' expression ('>' | '<' | '>=' | '<=') expression ',' expression ','
+             expression ')' | ('max' | 'min' | name) '(' expression { ',' expression } ')'
+           | name [ '[' position { ',' position } ']' ]
+position   = index | whole-number combination of indices, such as 2*t + k
 """
 
 from __future__ import annotations
@@ -26,19 +31,26 @@ from backproof.spec.syntax import (
     CallSyntax,
     DeltaSyntax,
     IndexName,
+    MacroCallSyntax,
+    MacroSyntax,
     NegativeSyntax,
     NumberSyntax,
+    PositionSyntax,
     ProgramSyntax,
     ReductionSyntax,
     ReferenceSyntax,
     SizeSyntax,
     StatementSyntax,
     Syntax,
+    WhereSyntax,
 )
 from backproof.spec.tokens import Kind, Token, tokenize
 
-REDUCTIONS = ("sum", "mean", "softmax", "logsumexp")
-RESERVED = (*REDUCTIONS, "size", "delta", "axes", "assume")
+REDUCTIONS = ("sum", "mean", "prod", "max", "min", "softmax", "hardmax", "logsumexp")
+# Those that run along one index, and stand at a position of it.
+AT_INDEX = ("softmax", "hardmax")
+RESERVED = (*REDUCTIONS, "size", "delta", "where", "axes", "assume", "def")
+COMPARISONS = (">", "<", ">=", "<=")
 
 
 def parse_program(source: Source) -> ProgramSyntax:
@@ -114,6 +126,7 @@ class _Parser:
         axes: list[AxisSyntax] = []
         statements: list[StatementSyntax] = []
         assumptions: list[AssumptionSyntax] = []
+        macros: list[MacroSyntax] = []
         self.skip_lines()
         while self.token.kind is not Kind.END:
             following = self.tokens[self.at + 1]
@@ -122,20 +135,22 @@ class _Parser:
                 axes += self.axes()
             elif word == "assume" and following.text != "=":
                 assumptions.append(self.assumption())
+            elif word == "def" and following.kind is Kind.NAME:
+                macros.append(self.macro())
             else:
                 statements.append(self.statement())
             if self.token.kind not in (Kind.LINE, Kind.END):
                 raise self.unexpected("an operator or the end of the line")
             self.skip_lines()
         if not statements:
-            empty = not (axes or assumptions)
+            empty = not (axes or assumptions or macros)
             raise SpecError(
                 "no statement found" + (": the text is empty" if empty else ""),
                 self.source,
                 Span(0, 0),
                 help="write one such as  Z[n,o] = sum[i](X[n,i]*W[o,i]) + b[o]",
             )
-        return ProgramSyntax(tuple(axes), tuple(statements), tuple(assumptions))
+        return ProgramSyntax(tuple(axes), tuple(statements), tuple(assumptions), tuple(macros))
 
     def axes(self) -> list[AxisSyntax]:
         self.advance()
@@ -146,11 +161,20 @@ class _Parser:
             while self.found(","):
                 self.advance()
                 indices.append(self.index())
-            self.expect(":", "and then what the axis is, such as 'n: samples'")
-            if self.token.kind is not Kind.NAME:
-                raise self.unexpected("a word for the axis, such as 'samples'")
-            role = self.advance()
-            found.append(AxisSyntax(tuple(indices), role.text, start.through(role.span)))
+            role = ""
+            if not self.found("="):
+                self.expect(":", "and then what the axis is, such as 'n: samples'")
+                if self.token.kind is not Kind.NAME:
+                    raise self.unexpected("a word for the axis, such as 'samples'")
+                role = self.advance().text
+            length = None
+            if self.found("="):
+                self.advance()
+                length = self.whole("the size of the axis, a whole number such as 3")
+                if length < 1:
+                    raise SpecError("an axis has at least one entry", self.source, self.last)
+            span = start.through(self.last)
+            found.append(AxisSyntax(tuple(indices), role, span, length))
             if not self.found(","):
                 return found
             self.advance()
@@ -161,6 +185,40 @@ class _Parser:
         self.expect("=", "in an assumption, such as 'assume sum[o](Y[n,o]) = 1'")
         right = self.expression()
         return AssumptionSyntax(left, right, start.through(self.last))
+
+    def macro(self) -> MacroSyntax:
+        start = self.advance().span
+        name = self.advance()
+        if name.text in RESERVED:
+            raise SpecError(
+                f"'{name.text}' is a word of the notation and cannot name a macro",
+                self.source,
+                name.span,
+            )
+        self.expect("(", f"after {name.text}, with the parameters")
+        parameters = [self.reference()]
+        while self.found(","):
+            self.advance()
+            parameters.append(self.reference())
+        self.expect(")", "or ',' after a parameter")
+        self.expect("=", "and then what the macro stands for")
+        body = self.expression()
+        span = start.through(self.last)
+        return MacroSyntax(name.text, tuple(parameters), body, span, name.span)
+
+    def reference(self) -> ReferenceSyntax:
+        if self.token.kind is not Kind.NAME:
+            raise self.unexpected("a parameter, such as x or X[n,i]")
+        name = self.advance()
+        if not self.found("["):
+            return ReferenceSyntax(name.text, None, name.span)
+        indices, closing = self.indices()
+        return ReferenceSyntax(name.text, indices, name.span.through(closing.span))
+
+    def whole(self, what: str) -> int:
+        if self.token.kind is not Kind.NUMBER or not self.token.text.isdigit():
+            raise self.unexpected(what)
+        return int(self.advance().text)
 
     def statement(self) -> StatementSyntax:
         if self.token.kind is not Kind.NAME:
@@ -204,6 +262,42 @@ class _Parser:
             found.append(self.index())
         closing = self.expect("]", "or ',' after an index")
         return tuple(found), closing
+
+    def positions(self) -> tuple[tuple[IndexName | PositionSyntax, ...], Token]:
+        self.expect("[", "before indices")
+        found = [self.position()]
+        while self.found(","):
+            self.advance()
+            found.append(self.position())
+        closing = self.expect("]", "or ',' after an index")
+        return tuple(found), closing
+
+    def position(self) -> IndexName | PositionSyntax:
+        if self.token.kind is Kind.NAME and self.tokens[self.at + 1].text in (",", "]"):
+            return self.index()
+        start = self.token.span
+        parts: list[tuple[IndexName, int]] = []
+        offset = 0
+        sign = -1 if self.found("-") else 1
+        if self.found("-", "+"):
+            self.advance()
+        while True:
+            if self.token.kind is Kind.NUMBER:
+                factor = self.whole("a whole number")
+                if self.found("*"):
+                    self.advance()
+                    parts.append((self.index(), sign * factor))
+                else:
+                    offset += sign * factor
+            else:
+                index, factor = self.index(), 1
+                if self.found("*"):
+                    self.advance()
+                    factor = self.whole("a whole number after '*' in a position, as in t*2 + k")
+                parts.append((index, sign * factor))
+            if not self.found("+", "-"):
+                return PositionSyntax(tuple(parts), offset, start.through(self.last))
+            sign = -1 if self.advance().text == "-" else 1
 
     # -- expressions; chains are loops, so that a long sum needs no deep stack
 
@@ -281,15 +375,28 @@ class _Parser:
             index = self.index()
             closing = self.expect(")", "after the index")
             return SizeSyntax(index, name.span.through(closing.span))
+        if name.text == "where" and self.found("("):
+            return self.where(name)
+        if name.text in ("max", "min") and self.found("("):
+            return self.extreme(name)
         if name.text == "delta":
-            indices, closing = self.indices()
+            indices, closing = self.positions()
             if len(indices) != 2:
                 raise SpecError(
                     f"delta takes two indices, found {len(indices)}",
                     self.source,
                     name.span.through(closing.span),
                 )
-            return DeltaSyntax(indices[0], indices[1], name.span.through(closing.span))
+            left, right = indices
+            if isinstance(left, PositionSyntax):
+                left, right = right, left
+            if isinstance(left, PositionSyntax):
+                raise SpecError(
+                    "one index of a delta stands alone, as in delta[s,t+k]",
+                    self.source,
+                    left.span,
+                )
+            return DeltaSyntax(left, right, name.span.through(closing.span))
         if name.text in REDUCTIONS:
             return self.reduction(name)
         primes = 0
@@ -298,12 +405,15 @@ class _Parser:
             primes += 1
         if self.found("("):
             self.advance()
-            argument = self.expression()
-            if self.found(","):
-                raise self.unexpected("')'", f"{name.text} takes one argument here")
+            arguments = [self.expression()]
+            while self.found(",") and not primes:
+                self.advance()
+                arguments.append(self.expression())
             closing = self.expect(")", "or an operator")
             span = name.span.through(closing.span)
-            return CallSyntax(name.text, primes, argument, span, name.span)
+            if len(arguments) > 1:
+                return MacroCallSyntax(name.text, tuple(arguments), span, name.span)
+            return CallSyntax(name.text, primes, arguments[0], span, name.span)
         if primes:
             raise self.unexpected(
                 f"'(' after {name.text}{primes * chr(39)}",
@@ -311,7 +421,7 @@ class _Parser:
             )
         if not self.found("["):
             return ReferenceSyntax(name.text, None, name.span)
-        indices, closing = self.indices()
+        indices, closing = self.positions()
         if self.found("("):
             hint = suggestion(name.text, REDUCTIONS)
             raise SpecError(
@@ -323,6 +433,43 @@ class _Parser:
             )
         return ReferenceSyntax(name.text, indices, name.span.through(closing.span))
 
+    def where(self, name: Token) -> Syntax:
+        self.advance()
+        left = self.expression()
+        if not self.found(*COMPARISONS):
+            raise self.unexpected(
+                "a comparison: one of " + " ".join(COMPARISONS),
+                "a condition compares two numbers: where(Z[n,o] > 0, Z[n,o], 0)",
+            )
+        operator = self.advance().text
+        right = self.expression()
+        self.expect(",", "and then the value where the condition is true")
+        above = self.expression()
+        self.expect(",", "and then the value where the condition is false")
+        below = self.expression()
+        closing = self.expect(")", "or an operator")
+        if operator in ("<", "<="):
+            left, right = right, left
+        kept = ">" if operator in (">", "<") else ">="
+        return WhereSyntax(kept, left, right, above, below, name.span.through(closing.span))
+
+    def extreme(self, name: Token) -> Syntax:
+        self.advance()
+        found = self.expression()
+        if not self.found(","):
+            raise self.unexpected(
+                "',' and another argument",
+                f"along an axis, write {name.text}[o](...)",
+            )
+        while self.found(","):
+            self.advance()
+            other = self.expression()
+            span = name.span.through(self.last)
+            first, second = (found, other) if name.text == "max" else (other, found)
+            found = WhereSyntax(">", first, second, found, other, span)
+        self.expect(")", "or ',' and another argument")
+        return found
+
     def reduction(self, name: Token) -> Syntax:
         if not self.found("["):
             raise self.unexpected(
@@ -330,7 +477,7 @@ class _Parser:
                 f"write {name.text}[n](...) to say over which index",
             )
         indices, _ = self.indices()
-        if name.text in ("softmax", "logsumexp") and len(indices) != 1:
+        if name.text in (*AT_INDEX, "logsumexp") and len(indices) != 1:
             raise SpecError(
                 f"{name.text} runs along one index, found {len(indices)}", self.source, name.span
             )

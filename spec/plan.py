@@ -6,25 +6,31 @@ an einsum over its operands. Nothing is evaluated here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from backproof.spec.terms import (
     ONE,
     Add,
     Apply,
+    Binder,
     Constant,
     Delta,
     Entry,
+    Hardmax,
     Index,
     LogSumExp,
+    Match,
+    Max,
     Mul,
     Number,
     Power,
+    Product,
     Size,
     Softmax,
     Sum,
     Term,
+    Where,
     fresh,
     indices_in,
     mul,
@@ -57,6 +63,14 @@ class Scalar:
 class Identity:
     """A delta whose two indices are both kept."""
 
+    indices: tuple[Index, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """1 where the left index of a match is at the position that its parts say, else 0."""
+
+    match: Match
     indices: tuple[Index, ...]
 
 
@@ -139,8 +153,73 @@ class LogSumExpOver:
         return tuple(i for i in self.argument.indices if i != self.over)
 
 
+@dataclass(frozen=True, slots=True)
+class MaxOver:
+    """The largest value of the argument over one of its indices."""
+
+    over: Index
+    argument: ArrayForm
+
+    @property
+    def indices(self) -> tuple[Index, ...]:
+        """Those of the argument but one."""
+        return tuple(i for i in self.argument.indices if i != self.over)
+
+
+@dataclass(frozen=True, slots=True)
+class ProductOver:
+    """The product of the argument over one of its indices."""
+
+    over: Index
+    argument: ArrayForm
+
+    @property
+    def indices(self) -> tuple[Index, ...]:
+        """Those of the argument but one."""
+        return tuple(i for i in self.argument.indices if i != self.over)
+
+
+@dataclass(frozen=True, slots=True)
+class HardmaxAlong:
+    """1 where the argument is largest along an index, shared where several are, else 0."""
+
+    along: Index
+    argument: ArrayForm
+
+    @property
+    def indices(self) -> tuple[Index, ...]:
+        """Those of the argument."""
+        return self.argument.indices
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """``above`` where the test is greater than 0, else ``below``, entry by entry.
+
+    A part that lacks an index is constant along it.
+    """
+
+    test: ArrayForm
+    above: ArrayForm
+    below: ArrayForm
+    indices: tuple[Index, ...]
+
+
 ArrayForm = (
-    Named | Scalar | Identity | Einsum | Total | Elementwise | Raised | SoftmaxAlong | LogSumExpOver
+    Named
+    | Scalar
+    | Identity
+    | Matched
+    | Einsum
+    | Total
+    | Elementwise
+    | Raised
+    | SoftmaxAlong
+    | LogSumExpOver
+    | MaxOver
+    | ProductOver
+    | HardmaxAlong
+    | Chosen
 )
 
 
@@ -165,7 +244,8 @@ def is_scalar(term: Term) -> bool:
         return True
     if isinstance(term, Apply) or not term.children:
         return False
-    return not isinstance(term, (Sum, Softmax, LogSumExp)) and all(map(is_scalar, term.children))
+    opaque = isinstance(term, (Binder, Softmax, Where))
+    return not opaque and all(map(is_scalar, term.children))
 
 
 def _form(term: Term, indices: tuple[Index, ...]) -> ArrayForm:
@@ -184,12 +264,37 @@ def _form(term: Term, indices: tuple[Index, ...]) -> ArrayForm:
         return Raised(term, _form(term.base, indices))
     if isinstance(term, Softmax):
         return SoftmaxAlong(term.index, array_form(term.body, indices))
-    if isinstance(term, LogSumExp):
-        inner = (*indices, term.index)
-        return LogSumExpOver(term.index, array_form(term.body, inner))
+    if isinstance(term, (LogSumExp, Max, Product)):
+        return _OVER[type(term)](term.index, array_form(term.body, (*indices, term.index)))
+    if isinstance(term, Hardmax):
+        return _hardmax(term, indices)
+    if isinstance(term, Match):
+        return Matched(term, indices)
+    if isinstance(term, Where):
+        test, above, below = (
+            _form(part, tuple(i for i in indices if i in part.free))
+            for part in (term.test, term.above, term.below)
+        )
+        return Chosen(test, above, below, indices)
     if isinstance(term, (Mul, Sum, Entry)):
         return _einsum(term, indices)
     raise TypeError(f"{type(term).__name__} has no array form: a bug in backproof")
+
+
+_OVER: Mapping[type[Term], Callable[[Index, ArrayForm], ArrayForm]] = {
+    LogSumExp: LogSumExpOver,
+    Max: MaxOver,
+    Product: ProductOver,
+}
+
+
+def _hardmax(term: Hardmax, indices: tuple[Index, ...]) -> ArrayForm:
+    if term.at not in term.body.free:
+        body = substitute(term.body, {term.index: term.at})
+        return HardmaxAlong(term.at, array_form(body, indices))
+    # The position is an index of the argument as well: its diagonal.
+    inner = HardmaxAlong(term.index, array_form(term.body, (*indices, term.index)))
+    return Einsum((inner, Identity((term.at, term.index))), indices)
 
 
 def _einsum(term: Term, indices: tuple[Index, ...]) -> Einsum:

@@ -19,15 +19,20 @@ from backproof.spec.terms import (
     Constant,
     Delta,
     Entry,
+    Hardmax,
     Index,
     LogSumExp,
+    Match,
+    Max,
     Mul,
     Number,
     Power,
+    Product,
     Size,
     Softmax,
     Sum,
     Term,
+    Where,
 )
 
 S = TypeVar("S")
@@ -69,6 +74,9 @@ class Numbers(Protocol[S]):
 
     def power(self, base: S, exponent: Fraction) -> S:
         """Base ^ exponent; raises NoValueError where there is none."""
+
+    def is_positive(self, value: S) -> bool:
+        """Whether a number is above zero; raises KinkError where it is or may be zero."""
 
     def function(self, name: str, argument: S) -> S:
         """A primitive function; raises NoValueError where there is no value."""
@@ -158,9 +166,7 @@ class Evaluation(Generic[S]):
         if isinstance(term, Power):
             return numbers.power(self.term(term.base, at), term.exponent)
         if isinstance(term, Sum):
-            return self._added(
-                self.term(term.body, point) for point in self._over(term.indices, at)
-            )
+            return self._added(self.term(term.body, point) for point in self._places(term, at))
         if isinstance(term, Apply):
             return self._applied(term, at)
         if isinstance(term, Softmax):
@@ -170,6 +176,18 @@ class Evaluation(Generic[S]):
             ]
             below = numbers.power(self._added(iter(parts)), Fraction(-1))
             return numbers.mul(parts[at[term.index]], below)
+        if isinstance(term, Match):
+            place = term.offset + sum(factor * at[i] for i, factor in term.parts)
+            return numbers.number(Fraction(int(at[term.left] == place)))
+        if isinstance(term, Where):
+            above = numbers.is_positive(self.term(term.test, at))
+            return self.term(term.above if above else term.below, at)
+        if isinstance(term, Product):
+            return self._product(term, at)
+        if isinstance(term, Max):
+            return self._values(term, at)[self._largest(term, at)]
+        if isinstance(term, Hardmax):
+            return numbers.number(Fraction(int(at[term.at] == self._largest(term, at))))
         if isinstance(term, LogSumExp):
             inside = self._added(
                 numbers.function("exp", self.term(term.body, point))
@@ -183,6 +201,46 @@ class Evaluation(Generic[S]):
     ) -> Iterator[Mapping[Index, int]]:
         for values in product(*(range(self.sizes[i.axis]) for i in indices)):
             yield {**at, **dict(zip(indices, values, strict=True))}
+
+    def _places(self, term: Sum, at: Mapping[Index, int]) -> Iterator[Mapping[Index, int]]:
+        """The points of a sum at which a match among its factors does not make it zero."""
+        factors = term.body.factors if isinstance(term.body, Mul) else (term.body,)
+        matches = {f.left: f for f in factors if isinstance(f, Match) and f.left in term.indices}
+        if any(i in matches for f in matches.values() for i, _ in f.parts):
+            matches = {}
+        free = tuple(i for i in term.indices if i not in matches)
+        for point in self._over(free, at):
+            found = {
+                left: f.offset + sum(factor * point[i] for i, factor in f.parts)
+                for left, f in matches.items()
+            }
+            if all(place < self.sizes[left.axis] for left, place in found.items()):
+                yield {**point, **found}
+
+    def _values(self, term: Max | Hardmax, at: Mapping[Index, int]) -> list[S]:
+        return [self.term(term.body, point) for point in self._over((term.index,), at)]
+
+    def _largest(self, term: Max | Hardmax, at: Mapping[Index, int]) -> int:
+        """The position of the largest value.
+
+        Raises:
+            KinkError: there is no single one.
+        """
+        values, place = self._values(term, at), 0
+        if not values:
+            raise NoValueError("the largest of no values")
+        numbers = self.numbers
+        for k, value in enumerate(values[1:], start=1):
+            lower = numbers.mul(numbers.number(Fraction(-1)), values[place])
+            if numbers.is_positive(numbers.add(value, lower)):
+                place = k
+        return place
+
+    def _product(self, term: Product, at: Mapping[Index, int]) -> S:
+        result = self.numbers.number(Fraction(1))
+        for point in self._over((term.index,), at):
+            result = self.numbers.mul(result, self.term(term.body, point))
+        return result
 
     def _added(self, parts: Iterator[S]) -> S:
         result: S | None = None

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from backproof.spec.source import Source, Span
-from backproof.spec.terms import Entry, Index, Term
+from backproof.spec.terms import Entry, Index, Match, Term, walk
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """An axis: the name of its size, the index letters that run along it, its role if declared."""
+    """An axis: the name of its size, the index letters that run along it, its role if declared.
+
+    The size is None where it is open.
+    """
 
     name: str
     letters: tuple[str, ...]
     role: str = ""
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,28 @@ class Program:
     def samples(self) -> str | None:
         """The axis whose role is samples; None where none is declared."""
         return next((axis.name for axis in self.axes.values() if axis.role == "samples"), None)
+
+    @cached_property
+    def positions(self) -> tuple[Match, ...]:
+        """The affine positions of the statements: each says how long its left index's axis is."""
+        found = (node for s in self.statements for node in walk(s.value))
+        return tuple(dict.fromkeys(node for node in found if isinstance(node, Match)))
+
+    def consistent(self, sizes: Mapping[str, int]) -> dict[str, int]:
+        """The sizes, with those that the program fixes in place of what is given for them.
+
+        A size is fixed where the axes line says so, and where an axis is as long as the affine
+        positions on it need: X[n,t+k] has as many entries as t and k together reach.
+        """
+        found = dict(sizes) | {a.name: a.size for a in self.axes.values() if a.size is not None}
+        # A position's axis may itself be part of another position: one round each settles all.
+        for _ in self.positions:
+            longest: dict[str, int] = {}
+            for node in self.positions:
+                last = node.offset + sum(f * (found[i.axis] - 1) for i, f in node.parts)
+                longest[node.left.axis] = max(last + 1, longest.get(node.left.axis, 1))
+            found |= longest
+        return found
 
     def shape(self, tensor: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
         """The shape of a tensor at the given sizes of the axes."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from backproof.spec.source import Span
@@ -13,6 +14,15 @@ class IndexName:
     """An index as written: a letter or a word."""
 
     name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class PositionSyntax:
+    """``2*t + k + 1`` in the place of an index: each index times a whole number, and an offset."""
+
+    parts: tuple[tuple[IndexName, int], ...]
+    offset: int
     span: Span
 
 
@@ -29,7 +39,7 @@ class ReferenceSyntax:
     """``T[n,o]``, or ``T`` alone (``indices`` is None: a scalar)."""
 
     name: str
-    indices: tuple[IndexName, ...] | None
+    indices: tuple[IndexName | PositionSyntax, ...] | None
     span: Span
 
 
@@ -64,11 +74,33 @@ class SizeSyntax:
 
 @dataclass(frozen=True, slots=True)
 class DeltaSyntax:
-    """``delta[i,j]``."""
+    """``delta[i,j]``, or ``delta[s,t+k]``."""
 
     left: IndexName
-    right: IndexName
+    right: IndexName | PositionSyntax
     span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class WhereSyntax:
+    """``where(left > right, above, below)``; the operator is > or >=, with its sides in order."""
+
+    operator: str
+    left: Syntax
+    right: Syntax
+    above: Syntax
+    below: Syntax
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class MacroCallSyntax:
+    """``f(...)`` of a macro, or of several arguments."""
+
+    name: str
+    arguments: tuple[Syntax, ...]
+    span: Span
+    name_span: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +128,8 @@ Syntax = (
     | CallSyntax
     | SizeSyntax
     | DeltaSyntax
+    | WhereSyntax
+    | MacroCallSyntax
     | NegativeSyntax
     | BinarySyntax
 )
@@ -103,11 +137,15 @@ Syntax = (
 
 @dataclass(frozen=True, slots=True)
 class AxisSyntax:
-    """``n: samples``, or ``i, j: units`` for two indices of one axis, in an ``axes`` line."""
+    """``n: samples``, ``i, j: units`` for two indices of one axis, ``k: window = 3``.
+
+    The size is None where it is left open; the role may be empty where it is not.
+    """
 
     indices: tuple[IndexName, ...]
     role: str
     span: Span
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +167,98 @@ class AssumptionSyntax:
 
 
 @dataclass(frozen=True, slots=True)
+class MacroSyntax:
+    """``def name(parameters) = body``; a parameter is a scalar or a tensor with its indices."""
+
+    name: str
+    parameters: tuple[ReferenceSyntax, ...]
+    body: Syntax
+    span: Span
+    name_span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class ProgramSyntax:
-    """A whole text."""
+    """A whole text.
+
+    Attributes:
+        one_axis: pairs of indices that run along one axis, besides what ``axes`` says.
+    """
 
     axes: tuple[AxisSyntax, ...]
     statements: tuple[StatementSyntax, ...]
     assumptions: tuple[AssumptionSyntax, ...]
+    macros: tuple[MacroSyntax, ...] = ()
+    one_axis: tuple[tuple[IndexName, IndexName], ...] = ()
+
+
+def plain(node: ReferenceSyntax) -> tuple[IndexName, ...]:
+    """The indices of a reference in which no affine position is left."""
+    found = []
+    for index in node.indices or ():
+        if isinstance(index, PositionSyntax):
+            raise TypeError("an affine position was not rewritten: a bug in backproof")
+        found.append(index)
+    return tuple(found)
+
+
+def children(node: Syntax) -> tuple[Syntax, ...]:
+    """The direct subexpressions, from left to right."""
+    if isinstance(node, ReductionSyntax):
+        return (node.body,)
+    if isinstance(node, CallSyntax):
+        return (node.argument,)
+    if isinstance(node, MacroCallSyntax):
+        return node.arguments
+    if isinstance(node, WhereSyntax):
+        return (node.left, node.right, node.above, node.below)
+    if isinstance(node, NegativeSyntax):
+        return (node.operand,)
+    if isinstance(node, BinarySyntax):
+        return (node.left, node.right)
+    return ()
+
+
+def rebuilt(node: Syntax, on: Callable[[Syntax], Syntax]) -> Syntax:
+    """The expression with ``on`` applied to each direct subexpression."""
+    if isinstance(node, ReductionSyntax):
+        return replace(node, body=on(node.body))
+    if isinstance(node, CallSyntax):
+        return replace(node, argument=on(node.argument))
+    if isinstance(node, MacroCallSyntax):
+        return replace(node, arguments=tuple(map(on, node.arguments)))
+    if isinstance(node, WhereSyntax):
+        return replace(
+            node,
+            left=on(node.left),
+            right=on(node.right),
+            above=on(node.above),
+            below=on(node.below),
+        )
+    if isinstance(node, NegativeSyntax):
+        return replace(node, operand=on(node.operand))
+    if isinstance(node, BinarySyntax):
+        return _rebuilt_chain(node, on)
+    return node
+
+
+def _rebuilt_chain(node: BinarySyntax, on: Callable[[Syntax], Syntax]) -> Syntax:
+    # A chain of operators leans to the left: followed by a loop, however long it is.
+    chain: list[BinarySyntax] = []
+    left: Syntax = node
+    while isinstance(left, BinarySyntax):
+        chain.append(left)
+        left = left.left
+    result = on(left)
+    for link in reversed(chain):
+        result = replace(link, left=result, right=on(link.right))
+    return result
+
+
+def nodes(root: Syntax) -> Iterator[Syntax]:
+    """The expression and all its subexpressions."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(reversed(children(node)))

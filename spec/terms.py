@@ -154,7 +154,60 @@ class Power(Term):
         return (self.base,)
 
 
-class Sum(Term):
+class Match(Term):
+    """1 where the left index is at the position that the parts say, else 0.
+
+    The position is ``offset`` plus each part's index times its factor, all counted from 0; the
+    axis of the left index is long enough for all of them. ``X[t+k]`` is the sum of
+    ``X[s]*match`` over s, so that an affine position needs no rule of its own in the algebra.
+    """
+
+    __slots__ = ("left", "offset", "parts")
+    left: Index
+    parts: tuple[tuple[Index, int], ...]
+    offset: int
+
+    def _own_free(self) -> frozenset[Index]:
+        return frozenset((self.left, *(index for index, _ in self.parts)))
+
+
+class Where(Term):
+    """``above`` where the test is greater than 0, else ``below``; it jumps where the test is 0."""
+
+    __slots__ = ("above", "below", "test")
+    test: Term
+    above: Term
+    below: Term
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        return (self.test, self.above, self.below)
+
+
+class Binder(Term):
+    """A node that runs over all values of the indices that it binds."""
+
+    __slots__ = ()
+    body: Term
+
+    @property
+    def bound(self) -> tuple[Index, ...]:
+        """The indices that it binds, in order."""
+        raise NotImplementedError
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        return (self.body,)
+
+    def _bound(self) -> frozenset[Index]:
+        return frozenset(self.bound)
+
+    def over(self, bound: tuple[Index, ...], body: Term) -> Term:
+        """The same node with other bound indices and another body."""
+        raise NotImplementedError
+
+
+class Sum(Binder):
     """The sum of the body over all values of the bound indices."""
 
     __slots__ = ("body", "indices")
@@ -162,11 +215,11 @@ class Sum(Term):
     body: Term
 
     @property
-    def children(self) -> tuple[Term, ...]:
-        return (self.body,)
+    def bound(self) -> tuple[Index, ...]:
+        return self.indices
 
-    def _bound(self) -> frozenset[Index]:
-        return frozenset(self.indices)
+    def over(self, bound: tuple[Index, ...], body: Term) -> Term:
+        return total(bound, body)
 
 
 class Apply(Term):
@@ -197,7 +250,7 @@ class Softmax(Term):
         return frozenset((self.index,))
 
 
-class LogSumExp(Term):
+class LogSumExp(Binder):
     """The logarithm of the sum of exp(body) over ``index`` (bound)."""
 
     __slots__ = ("body", "index")
@@ -205,11 +258,71 @@ class LogSumExp(Term):
     body: Term
 
     @property
-    def children(self) -> tuple[Term, ...]:
-        return (self.body,)
+    def bound(self) -> tuple[Index, ...]:
+        return (self.index,)
 
-    def _bound(self) -> frozenset[Index]:
-        return frozenset((self.index,))
+    def over(self, bound: tuple[Index, ...], body: Term) -> Term:
+        return logsumexp(bound[0], body)
+
+
+class Product(Binder):
+    """The product of the body over all values of ``index`` (bound)."""
+
+    __slots__ = ("body", "index")
+    index: Index
+    body: Term
+
+    @property
+    def bound(self) -> tuple[Index, ...]:
+        return (self.index,)
+
+    def over(self, bound: tuple[Index, ...], body: Term) -> Term:
+        return product_over(bound[0], body)
+
+
+class Max(Binder):
+    """The largest of the values of the body over ``index`` (bound)."""
+
+    __slots__ = ("body", "index")
+    index: Index
+    body: Term
+
+    @property
+    def bound(self) -> tuple[Index, ...]:
+        return (self.index,)
+
+    def over(self, bound: tuple[Index, ...], body: Term) -> Term:
+        return max_over(bound[0], body)
+
+
+class Hardmax(Binder):
+    """Where the largest of the values of the body over ``index`` (bound) stands.
+
+    At the position ``at`` (free): 1 if the largest value is there alone, 0 if it is elsewhere;
+    where several are largest, each has an equal share. The derivative of ``Max``.
+    """
+
+    __slots__ = ("at", "body", "index")
+    at: Index
+    index: Index
+    body: Term
+
+    def _own_free(self) -> frozenset[Index]:
+        # What the body binds is taken away; the position stays, whatever its name.
+        return frozenset()
+
+    @property
+    def free(self) -> frozenset[Index]:
+        if self._free is None:
+            self._free = (self.body.free - {self.index}) | {self.at}
+        return self._free
+
+    @property
+    def bound(self) -> tuple[Index, ...]:
+        return (self.index,)
+
+    def over(self, bound: tuple[Index, ...], body: Term) -> Term:
+        return hardmax(self.at, bound[0], body)
 
 
 class Partial(Term):
@@ -254,6 +367,30 @@ def delta(left: Index, right: Index) -> Term:
     if left == right:
         return ONE
     return _intern(Delta, *sorted((left, right)))
+
+
+def match(left: Index, parts: Iterable[tuple[Index, int]], offset: int = 0) -> Term:
+    """1 where ``left`` is at ``offset`` plus the parts, each an index times a factor.
+
+    Raises:
+        ValueError: a factor is negative, or the offset: the position could lie below the first.
+    """
+    factors: dict[Index, int] = {}
+    for index, factor in parts:
+        factors[index] = factors.get(index, 0) + factor
+    kept = tuple(sorted((i, f) for i, f in factors.items() if f))
+    if offset < 0 or any(f < 0 for _, f in kept):
+        raise ValueError("a position below the first")
+    return _intern(Match, left, offset, kept)
+
+
+def where(test: Term, above: Term, below: Term) -> Term:
+    """``above`` where the test is greater than 0, else ``below``."""
+    if above is below:
+        return above
+    if isinstance(test, Number):
+        return above if test.value > 0 else below
+    return _intern(Where, above, below, test)
 
 
 def add(*terms: Term) -> Term:
@@ -337,6 +474,21 @@ def logsumexp(index: Index, body: Term) -> LogSumExp:
     return _intern(LogSumExp, body, index)
 
 
+def product_over(index: Index, body: Term) -> Term:
+    """The product over an index."""
+    return body if body is ONE else _intern(Product, body, index)
+
+
+def max_over(index: Index, body: Term) -> Term:
+    """The largest value over an index, which the body has, or it is the body."""
+    return _intern(Max, body, index) if index in body.free else body
+
+
+def hardmax(at: Index, index: Index, body: Term) -> Term:
+    """Where the largest value over an index stands, at a position."""
+    return _intern(Hardmax, at, body, index)
+
+
 def partial(of: Entry, by: Entry) -> Partial:
     """The derivative of one entry by another, as a name."""
     return _intern(Partial, by, of)
@@ -394,14 +546,14 @@ def rebuild(term: Term, on: Callable[[Term], Term]) -> Term:
         return mul(*map(on, term.factors))
     if isinstance(term, Power):
         return power(on(term.base), term.exponent)
-    if isinstance(term, Sum):
-        return total(term.indices, on(term.body))
+    if isinstance(term, Binder):
+        return term.over(term.bound, on(term.body))
     if isinstance(term, Apply):
         return apply(term.function, on(term.argument), term.order)
+    if isinstance(term, Where):
+        return where(on(term.test), on(term.above), on(term.below))
     if isinstance(term, Softmax):
         return softmax(term.index, on(term.body))
-    if isinstance(term, LogSumExp):
-        return logsumexp(term.index, on(term.body))
     return term
 
 
@@ -424,11 +576,15 @@ def _substitute(term: Term, pairs: frozenset[tuple[Index, Index]]) -> Term:
         moved = substitute(term.body, {**change, term.index: other})
         below = total((other,), apply("exp", moved))
         return mul(apply("exp", body), power(below, -1))
-    if isinstance(term, (Sum, LogSumExp)):
-        bound = term.indices if isinstance(term, Sum) else (term.index,)
+    if isinstance(term, Match):
+        parts = ((change.get(i, i), factor) for i, factor in term.parts)
+        return match(change.get(term.left, term.left), parts, term.offset)
+    if isinstance(term, Binder):
+        bound = term.bound
         arriving = set(change.values())
         taken = arriving | term.body.free | set(change) | set(bound)
-        renamed = dict(change)
+        # The position of a hardmax may have the name that its body binds.
+        renamed = {old: new for old, new in change.items() if old not in bound}
         inside: list[Index] = []
         for index in bound:
             new = index
@@ -438,9 +594,9 @@ def _substitute(term: Term, pairs: frozenset[tuple[Index, Index]]) -> Term:
                 taken.add(new)
             inside.append(new)
         body = substitute(term.body, renamed)
-        if isinstance(term, Sum):
-            return total(inside, body)
-        return logsumexp(inside[0], body)
+        if isinstance(term, Hardmax):
+            return hardmax(change.get(term.at, term.at), inside[0], body)
+        return term.over(tuple(inside), body)
     return rebuild(term, lambda child: substitute(child, change))
 
 

@@ -42,11 +42,11 @@ _TOKEN = re.compile(
   | (?P<line>\n|;)
   | (?P<number>\d+(?:\.\d+)?|\.\d+)
   | (?P<name>{NAME})
-  | (?P<sign>\*\*|:=|\.T(?!\w)|\.\*|[-+*/^=()\[\],:'@|]|[−×·⊙∘′ᵀ⊤←])
+  | (?P<sign>\*\*|:=|<=|>=|\.T(?!\w)|\.\*|[-+*/^=()\[\],:'@|<>]|[−×·⊙∘′ᵀ⊤←≤≥])
     """,
     re.VERBOSE,
 )
-_SAME = {"**": "^", "−": "-", "′": "'", "∘": "⊙", ".*": "⊙", ":=": "="}
+_SAME = {"**": "^", "−": "-", "′": "'", "∘": "⊙", ".*": "⊙", ":=": "=", "≤": "<=", "≥": ">="}
 _CLOSING = {"(": ")", "[": "]"}
 MAX_DEPTH = 100
 MAX_DIGITS = 1000
@@ -123,7 +123,7 @@ def _unclosed(source: Source, opener: Token) -> SpecError:
 
 def _stray(source: Source, at: int) -> SpecError:
     character = source.text[at]
-    known = "letters, digits, _ and + - * / ^ = ( ) [ ] , : ' #"
+    known = "letters, digits, _ and + - * / ^ = < > ( ) [ ] , : ' #"
     shown = character if character.isprintable() else f"U+{ord(character):04X}"
     return SpecError(
         f"stray character '{shown}'",

@@ -197,9 +197,14 @@ class _Search:
             else _few_sizes(len(free)),
             key=lambda s: (sum(s), max(s, default=0), s),
         )
+        seen: list[dict[str, int]] = []
         for sizes in every:
             chosen = dict(zip(free, sizes, strict=True))
-            yield {axis: chosen.get(self._root(axis), 1) for axis in self.axes}
+            found = {axis: chosen.get(self._root(axis), 1) for axis in self.axes}
+            found = self.program.consistent(found)
+            if found not in seen:
+                seen.append(found)
+                yield found
 
     def _root(self, axis: str) -> str:
         while axis in self.merged:

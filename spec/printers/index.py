@@ -6,20 +6,29 @@ from fractions import Fraction
 from functools import singledispatch
 
 from backproof.spec.terms import (
+    ZERO,
     Add,
     Apply,
     Constant,
     Delta,
     Entry,
+    Hardmax,
     LogSumExp,
+    Match,
+    Max,
     Mul,
     Number,
     Partial,
     Power,
+    Product,
     Size,
     Softmax,
     Sum,
     Term,
+    Where,
+    add,
+    negative,
+    substitute,
 )
 
 # How tightly each form holds together; an operand that holds less tightly needs brackets.
@@ -136,7 +145,25 @@ def _power(base: Term, exponent: Fraction) -> str:
 
 @_write.register
 def _(term: Sum) -> tuple[str, int]:
+    placed = _placed(term)
+    if placed is not None:
+        return placed
     return f"sum[{','.join(i.name for i in term.indices)}]({index_form(term.body)})", ATOM
+
+
+def _placed(term: Sum) -> tuple[str, int] | None:
+    """``X[n,t+k]`` for the sum of delta[s,t+k]*X[n,s] over s; None for any other sum."""
+    factors = term.body.factors if isinstance(term.body, Mul) else (term.body,)
+    found = {f.left: f for f in factors if isinstance(f, Match)}
+    entries = [f for f in factors if isinstance(f, Entry)]
+    if len(entries) != 1 or len(found) + 1 != len(factors) or set(found) != set(term.indices):
+        return None
+    (only,) = entries
+    inside = {i for f in found.values() for i, _ in f.parts}
+    if any(only.indices.count(index) != 1 or index in inside for index in found):
+        return None
+    shown = (position_form(found[i]) if i in found else i.name for i in only.indices)
+    return f"{only.tensor}[{','.join(shown)}]", ATOM
 
 
 @_write.register
@@ -152,3 +179,56 @@ def _(term: Softmax) -> tuple[str, int]:
 @_write.register
 def _(term: LogSumExp) -> tuple[str, int]:
     return f"logsumexp[{term.index.name}]({index_form(term.body)})", ATOM
+
+
+@_write.register
+def _(term: Max) -> tuple[str, int]:
+    return f"max[{term.index.name}]({index_form(term.body)})", ATOM
+
+
+@_write.register
+def _(term: Product) -> tuple[str, int]:
+    return f"prod[{term.index.name}]({index_form(term.body)})", ATOM
+
+
+@_write.register
+def _(term: Hardmax) -> tuple[str, int]:
+    body = substitute(term.body, {term.index: term.at})
+    return f"hardmax[{term.at.name}]({index_form(body)})", ATOM
+
+
+@_write.register
+def _(term: Where) -> tuple[str, int]:
+    left, right = _compared(term.test)
+    condition = f"{index_form(left)} > {index_form(right)}"
+    return f"where({condition}, {index_form(term.above)}, {index_form(term.below)})", ATOM
+
+
+def _compared(test: Term) -> tuple[Term, Term]:
+    """The two sides of a comparison whose difference is the test."""
+    if isinstance(test, Add):
+        right = [p for p in test.terms if _is_negative(p)]
+        left = [p for p in test.terms if p not in right]
+        if left:
+            return add(*left), add(*map(negative, right))
+    if _is_negative(test):
+        return ZERO, negative(test)
+    return test, ZERO
+
+
+def _is_negative(part: Term) -> bool:
+    first = part.factors[0] if isinstance(part, Mul) else part
+    return isinstance(first, Number) and first.value < 0
+
+
+@_write.register
+def _(term: Match) -> tuple[str, int]:
+    return f"delta[{term.left.name},{position_form(term)}]", ATOM
+
+
+def position_form(term: Match) -> str:
+    """The affine position of a match, such as ``2*t+k``."""
+    parts = [i.name if factor == 1 else f"{factor}*{i.name}" for i, factor in term.parts]
+    if term.offset or not parts:
+        parts.append(str(term.offset))
+    return "+".join(parts)

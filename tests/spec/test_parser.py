@@ -126,26 +126,26 @@ def error(text: str) -> SpecError:
             "Z[n] = X[n] $ 2",
             "1:13: stray character '$'\n"
             "1 | Z[n] = X[n] $ 2\n"
-            "  |             ^ expected one of letters, digits, _ and + - * / ^ = ( ) [ ] , "
+            "  |             ^ expected one of letters, digits, _ and + - * / ^ = < > ( ) [ ] , "
             ": ' #",
         ),
         (
             "Z[n] = “X”",
             "1:8: stray character '“'\n"
             "1 | Z[n] = “X”\n"
-            "  |        ^ expected one of letters, digits, _ and + - * / ^ = ( ) [ ] , : ' #",
+            "  |        ^ expected one of letters, digits, _ and + - * / ^ = < > ( ) [ ] , : ' #",
         ),
         (
             "Z[n] = \x1b[31mX",
             "1:8: stray character 'U+001B'\n"
             "1 | Z[n] =  [31mX\n"
-            "  |        ^ expected one of letters, digits, _ and + - * / ^ = ( ) [ ] , : ' #",
+            "  |        ^ expected one of letters, digits, _ and + - * / ^ = < > ( ) [ ] , : ' #",
         ),
         (
             "Z[n] = 1..2",
             "1:9: stray character '.'\n"
             "1 | Z[n] = 1..2\n"
-            "  |         ^ expected one of letters, digits, _ and + - * / ^ = ( ) [ ] , : ' #",
+            "  |         ^ expected one of letters, digits, _ and + - * / ^ = < > ( ) [ ] , : ' #",
         ),
         (
             "Z[n] = 1e5",
@@ -274,14 +274,17 @@ def error(text: str) -> SpecError:
             "Z[n] = suma[i](X[n,i])",
             "1:8: unknown operator 'suma'\n"
             "1 | Z[n] = suma[i](X[n,i])\n"
-            "  |        ^^^^ operators along an axis are sum, mean, softmax, logsumexp\n"
+            "  |        ^^^^ operators along an axis are sum, mean, prod, max, min, "
+            "softmax, hardmax, logsumexp\n"
             "help: a near name is 'sum'",
         ),
         (
             "Z[n] = argmax[i](X[n,i])",
             "1:8: unknown operator 'argmax'\n"
             "1 | Z[n] = argmax[i](X[n,i])\n"
-            "  |        ^^^^^^ operators along an axis are sum, mean, softmax, logsumexp",
+            "  |        ^^^^^^ operators along an axis are sum, mean, prod, max, min, "
+            "softmax, hardmax, logsumexp\n"
+            "help: near names are 'hardmax', 'max'",
         ),
         (
             "Z[n] = X'[n]",
@@ -298,11 +301,76 @@ def error(text: str) -> SpecError:
             "help: a prime marks the derivative of a function: g'(Z[n,o])",
         ),
         (
-            "Z[n] = max(X[n], 0)",
-            "1:16: expected ')', found ','\n"
-            "1 | Z[n] = max(X[n], 0)\n"
+            "Z[n] = max(X[n])",
+            "1:16: expected ',' and another argument, found ')'\n"
+            "1 | Z[n] = max(X[n])\n"
             "  |                ^\n"
-            "help: max takes one argument here",
+            "help: along an axis, write max[o](...)",
+        ),
+        (
+            "Z[n] = where(X[n], 1, 0)",
+            "1:18: expected a comparison: one of > < >= <=, found ','\n"
+            "1 | Z[n] = where(X[n], 1, 0)\n"
+            "  |                  ^\n"
+            "help: a condition compares two numbers: where(Z[n,o] > 0, Z[n,o], 0)",
+        ),
+        (
+            "Z[t] = sum[k](X[t-k])",
+            "1:17: an affine position is out of range: it lies below the first entry, which is 0\n"
+            "1 | Z[t] = sum[k](X[t-k])\n"
+            "  |                 ^^^\n"
+            "help: count the other way, or give the tensor the entries that it lacks (padding)",
+        ),
+        (
+            "Z[t] = mean[k](X[2*t+k])",
+            "1:22: no tensor has the index 'k': how far it runs is not known\n"
+            "1 | Z[t] = mean[k](X[2*t+k])\n"
+            "  |                      ^\n"
+            "help: declare how many entries its axis has: axes k = 2",
+        ),
+        (
+            "axes k = 0\nZ[t] = mean[k](X[2*t+k])",
+            "1:10: an axis has at least one entry\n1 | axes k = 0\n  |          ^",
+        ),
+        (
+            "Z[n] = f(X[n], Y[n])",
+            "1:8: f is called with 2 arguments: a function has one\n"
+            "1 | Z[n] = f(X[n], Y[n])\n"
+            "  |        ^\n"
+            "help: define it above: def f(x, y) = ...",
+        ),
+        (
+            "def f(x) = x^2\nZ[n] = f(X[n], Y[n])",
+            "2:8: f has 1 parameter, found 2 arguments\n"
+            "2 | Z[n] = f(X[n], Y[n])\n"
+            "  |        ^^^^^^^^^^^^^\n"
+            "1 | def f(x) = x^2\n"
+            "  |     ^ defined here",
+        ),
+        (
+            "def f(x) = f(x)^2\nZ[n] = f(X[n])",
+            "1:12: the macro f uses itself\n"
+            "1 | def f(x) = f(x)^2\n"
+            "  |            ^\n"
+            "help: a macro stands for an expression: it may use macros above it",
+        ),
+        (
+            "def f(X[n]) = sum[n](X[n])\nZ = f(2)",
+            "2:7: f takes a tensor here, with its indices, such as X[n]\n"
+            "2 | Z = f(2)\n"
+            "  |       ^\n"
+            "1 | def f(X[n]) = sum[n](X[n])\n"
+            "  |       ^^^^ the parameter\n"
+            "help: give the expression a name of its own, in a statement above",
+        ),
+        (
+            "def f(x) = sum[i](x*W[i])\nZ = sum[i](f(X[i]))",
+            "2:16: f binds 'i' itself\n"
+            "2 | Z = sum[i](f(X[i]))\n"
+            "  |                ^\n"
+            "1 | def f(x) = sum[i](x*W[i])\n"
+            "  |     ^ the macro\n"
+            "help: use another letter in the macro",
         ),
         (
             "sum[n] = X[n]",
