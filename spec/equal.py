@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
@@ -23,9 +23,21 @@ from backproof.spec.normal import (
     with_marginals,
     with_values,
 )
+from backproof.spec.piecewise import vanishing
 from backproof.spec.printers.index import index_form
 from backproof.spec.program import Assumption
-from backproof.spec.terms import ONE, Apply, Entry, Term, entry, tensors_in, total, walk
+from backproof.spec.signs import Signs, needed
+from backproof.spec.terms import (
+    ONE,
+    Apply,
+    Entry,
+    Term,
+    Where,
+    entry,
+    tensors_in,
+    total,
+    walk,
+)
 from backproof.spec.witness import Witness, find_witness
 
 
@@ -115,9 +127,14 @@ def _settled(claim: Claim, seconds: float) -> tuple[Answer | None, list[str]]:
         if left is right:
             return Answer(Kind.EQUAL, f"the same {how}", certificate=index_form(left)), tried
         try:
-            first = normalise(left, elementary=elementary)
-            second = normalise(right, elementary=elementary)
-            answer = _compare(how, first, second) or _assumed(claim, how, first - second)
+            signs = needed(left, right)
+            first = normalise(left, elementary=elementary, signs=signs)
+            second = normalise(right, elementary=elementary, signs=signs)
+            answer = (
+                _compare(how, first, second)
+                or _in_pieces(how, left, right, signs)
+                or _assumed(claim, how, first - second)
+            )
         except (TooLargeError, ZeroDivisionError, ValueError) as error:
             tried.append(f"{how}: {error}")
             continue
@@ -186,6 +203,52 @@ def _compare(how: str, first: Poly, second: Poly) -> Answer | None:
         return Answer(Kind.EQUAL, f"equal {how}, denominators cleared", certificate=first.key)
     shown = ", ".join(f"{index_form(as_term(p))} is not zero" for p in dict.fromkeys(assumed))
     return Answer(Kind.ASSUMES, f"equal {how} where {shown}", assumption=shown)
+
+
+def _in_pieces(how: str, left: Term, right: Term, signs: Signs) -> Answer | None:
+    """Whether the sides are equal on each of the pieces that steps, signs and the like make."""
+    if not any(_jumps(node) for side in (left, right) for node in walk(side)):
+        return None
+    try:
+        first, second = (
+            normalise(side, elementary=True, in_steps=True, signs=signs) for side in (left, right)
+        )
+        found = vanishing(first - second)
+    except ZeroDivisionError:
+        # On some piece a denominator is zero.
+        return None
+    if first == second:
+        return Answer(Kind.EQUAL, f"equal {how}, piece by piece", certificate=first.key)
+    if found is None:
+        return None
+    both = denominators(first) & denominators(second)
+    excluded = [*found.apart_from, *(p for p in found.denominators if p not in both)]
+    shown = _zeros(excluded)
+    if not shown:
+        return Answer(Kind.EQUAL, f"equal {how}, piece by piece", certificate=first.key)
+    words = ", ".join(f"{text} is not zero" for text in shown)
+    return Answer(Kind.ASSUMES, f"equal {how} where {words}", assumption=words)
+
+
+def _zeros(polys: Iterable[Poly]) -> tuple[str, ...]:
+    """Polynomials in words, one of each pair of opposites: they are zero at the same points."""
+    texts: dict[str, str] = {}
+    for poly in polys:
+        opposite = poly.scaled(Fraction(-1))
+        if opposite.key not in texts:
+            texts[poly.key] = min(
+                (index_form(as_term(p)) for p in (poly, opposite)), key=lambda t: (t[0] == "-", t)
+            )
+    return tuple(texts.values())
+
+
+def _jumps(node: Term) -> bool:
+    if isinstance(node, Apply):
+        return node.function in _OF_PIECES
+    return isinstance(node, Where)
+
+
+_OF_PIECES = ("abs", "sign", "step", "relu", "leaky_relu", "elu")
 
 
 # ---------------------------------------------------------------- assumptions

@@ -20,7 +20,11 @@ Relations used, each true for every real argument at which both sides are define
     the product over all but one is the product over all, divided by the one
     max_i(a + b_i) = a + max_i(b_i), max_i(c a_i) = c max_i(a_i) for c > 0; so for hardmax
 
-On request also sigmoid(x) = 1/(1 + exp(-x)) and softplus(x) = log(1 + exp(x)).
+    step(a x) = step(x) for a > 0, abs(x y) = abs(x) abs(y), max over i of ..., a product of exp
+
+On request also sigmoid(x) = 1/(1 + exp(-x)) and softplus(x) = log(1 + exp(x)); and, so that only
+steps are left of all that jumps: sign(x) = step(x) - step(-x), abs(x) = x sign(x), and
+f(a + s b) = s f(a + b) + (1 - s) f(a) for a step s.
 """
 
 from __future__ import annotations
@@ -36,6 +40,7 @@ from math import gcd, lcm
 from backproof.spec.canonical import Factor, canonical_order
 from backproof.spec.contraction import contract
 from backproof.spec.functions import FUNCTIONS, unfold
+from backproof.spec.signs import NOTHING, Sign, Signs
 from backproof.spec.terms import (
     LARGEST_NUMBER,
     Add,
@@ -91,15 +96,19 @@ class _Budget(threading.local):
 
     left = MAX_PRODUCTS
     busy = False
+    in_steps = False
 
 
 _BUDGET = _Budget()
 
 
 @contextmanager
-def _budgeted() -> Iterator[None]:
+def _budgeted(in_steps: bool | None = None) -> Iterator[None]:
     """One budget for all that runs inside; what is too deep for the stack is too large as well."""
     outermost, _BUDGET.busy = not _BUDGET.busy, True
+    before = _BUDGET.in_steps
+    if outermost and in_steps is not None:
+        _BUDGET.in_steps = in_steps
     if outermost:
         _BUDGET.left = MAX_PRODUCTS
     try:
@@ -108,6 +117,7 @@ def _budgeted() -> Iterator[None]:
         raise TooLargeError("it is nested too deeply") from None
     finally:
         _BUDGET.busy = not outermost
+        _BUDGET.in_steps = before
 
 
 def _spend(products: int) -> None:
@@ -129,6 +139,7 @@ class Atom:
         inner: for apply and poly, the argument or base; for sum, one monomial; for prod, max and
             hardmax, the body.
         factors: for match, by which each part is multiplied.
+        sign: for entry, what is known of its sign.
     """
 
     kind: str
@@ -137,6 +148,7 @@ class Atom:
     indices: tuple[Index, ...] = ()
     inner: Poly | None = None
     factors: tuple[int, ...] = ()
+    sign: Sign = Sign.UNKNOWN
 
     @cached_property
     def key(self) -> str:
@@ -211,6 +223,8 @@ class Atom:
         """Whether it is known to be above zero wherever it is defined."""
         if self.kind in ("size", "constant", "radical"):
             return True
+        if self.kind == "entry":
+            return self.sign is Sign.POSITIVE
         if self.kind == "apply":
             return self.order == 0 and self.name in FUNCTIONS and FUNCTIONS[self.name].positive
         if self.kind in ("sum", "prod", "max", "poly"):
@@ -226,7 +240,8 @@ class Atom:
         if self.kind in ("sum", "prod", "max"):
             assert self.inner is not None
             return self.inner.nonnegative
-        return self.positive or self.kind in ("delta", "match", "hardmax")
+        known = self.positive or self.sign is Sign.NOT_NEGATIVE
+        return known or self.kind in ("delta", "match", "hardmax")
 
     def renamed(self, names: Mapping[Index, Index]) -> Atom:
         """With other names for free indices."""
@@ -238,7 +253,7 @@ class Atom:
             return Atom("delta", self.name, indices=(left, right))
         if self.kind in ("entry", "match"):
             indices = tuple(names.get(i, i) for i in self.indices)
-            return Atom(self.kind, self.name, indices=indices, factors=self.factors)
+            return Atom(self.kind, self.name, indices=indices, factors=self.factors, sign=self.sign)
         if self.kind == "hardmax":
             assert self.inner is not None
             over, at = self.indices
@@ -486,6 +501,10 @@ def _summed(indices: Iterable[Index], body: Poly) -> Poly:
             bound = tuple(i for i in every if any(i in a.free for a, _ in connected))
             if _is_one_place(connected, bound):
                 continue
+            largest = _at_largest(connected, bound)
+            if largest is not None:
+                part = part * largest
+                continue
             part = part * _atom(_sum_atom(bound, tuple(connected)))
         parts.append(part)
     return _joined(parts)
@@ -497,6 +516,24 @@ def _is_one_place(factors: list[tuple[Atom, Fraction]], bound: tuple[Index, ...]
         return False
     ((atom, _),) = factors
     return atom.kind == "match" and atom.indices[0] == bound[0] not in atom.indices[1:]
+
+
+def _at_largest(factors: list[tuple[Atom, Fraction]], bound: tuple[Index, ...]) -> Poly | None:
+    """A sum with a hardmax over its position: of the shares alone, or of the value they choose."""
+    chosen = [a for a, e in factors if a.kind == "hardmax" and e == 1 and a.indices[1] in bound]
+    if len(chosen) != 1 or len(bound) != 1:
+        return None
+    (hardmax_,) = chosen
+    over, at = hardmax_.indices
+    assert hardmax_.inner is not None
+    if at in hardmax_.inner.free:
+        return None
+    rest = Poly({_reduced({a: e for a, e in factors if a != hardmax_})[0]: Fraction(1)})
+    if rest == ONE_POLY:
+        return ONE_POLY
+    if rest == hardmax_.inner.renamed({over: at}):
+        return _atom(_along_atom("max", over, hardmax_.inner))
+    return None
 
 
 def _contracted(indices: tuple[Index, ...], monomial: Monomial) -> Poly:
@@ -586,6 +623,9 @@ def _product_over(index: Index, body: Poly) -> Poly:
     if coefficient != 1:
         result = result * _atom(_along_atom("prod", index, _constant(coefficient)))
     for atom, exponent in monomial:
+        if atom.is_plain("exp") and atom.inner is not None:
+            result = result * _exp(_summed((index,), atom.inner.scaled(exponent)))
+            continue
         whole = exponent.denominator == 1
         inner = _atom(atom) if whole else _atom(atom, exponent)
         along = _along_atom("prod", index, inner)
@@ -665,17 +705,21 @@ def _raised(base: Poly, exponent: Fraction) -> Poly:
         return ZERO_POLY if exponent else ONE_POLY
     if exponent.denominator > 1 and base.terms.keys() == {()} and base.terms[()] < 0:
         raise ValueError("a fractional power of a negative number")
+    if _BUDGET.in_steps and len(base.terms) > 1:
+        split = _split_at_step(base, lambda side: _raised(side, exponent))
+        if split is not None:
+            return split
     shared = _shared_factor(base)
     whole = exponent.denominator == 1
     if len(base.terms) == 1:
         ((monomial, coefficient),) = base.terms.items()
-        if whole or (coefficient > 0 and all(a.positive for a, _ in monomial)):
+        if whole or (coefficient > 0 and all(_rooted(a, e * exponent) for a, e in monomial)):
             powers, extra = _reduced({a: e * exponent for a, e in monomial})
             return _number_power(coefficient, exponent) * Poly({powers: extra})
-        return _multiplied_out(_atom(Atom("poly", inner=base), exponent))
+        return _root_of_product(monomial, coefficient, exponent)
     content = _content(base) * (-1 if whole and _direction(base) < 0 else 1)
-    if not whole and not all(a.positive for a, _ in shared):
-        shared = ()
+    if not whole:
+        shared = tuple((a, e) for a, e in shared if a.positive)
     inverse, extra = _reduced({a: -e for a, e in shared})
     primitive = base * Poly({inverse: extra / content})
     outside, extra = _reduced({a: e * exponent for a, e in shared})
@@ -684,6 +728,36 @@ def _raised(base: Poly, exponent: Fraction) -> Poly:
         * Poly({outside: extra})
         * _atom(Atom("poly", inner=primitive), exponent)
     )
+
+
+def _rooted(atom: Atom, exponent: Fraction) -> bool:
+    """Whether the power of a power of an atom is the atom to the product of both."""
+    return atom.positive or (atom.nonnegative and exponent > 0)
+
+
+def _root_of_product(monomial: Monomial, coefficient: Fraction, exponent: Fraction) -> Poly:
+    """A root of a product, with the factors in front of which that is known."""
+    outside: dict[Atom, Fraction] = {}
+    inside: dict[Atom, Fraction] = {}
+    absolute: list[Poly] = []
+    for atom, power_ in monomial:
+        if _rooted(atom, power_ * exponent):
+            outside[atom] = power_ * exponent
+        elif power_.denominator == 1 and power_ % 2 == 0:
+            absolute.append(_raised(_abs(_atom(atom)), power_ * exponent))
+        else:
+            inside[atom] = power_
+    if coefficient < 0:
+        rest = Poly({_reduced(inside)[0]: Fraction(-1)})
+    else:
+        rest = Poly({_reduced(inside)[0]: Fraction(1)})
+    powers, extra = _reduced(outside)
+    result = _number_power(abs(coefficient), exponent) * Poly({powers: extra})
+    for factor in absolute:
+        result = result * factor
+    if rest == ONE_POLY:
+        return result
+    return result * _multiplied_out(_atom(Atom("poly", inner=rest), exponent))
 
 
 def _content(poly: Poly) -> Fraction:
@@ -736,10 +810,24 @@ def _factorised(value: int) -> dict[int, int]:
 
 def _applied(function: str, order: int, argument: Poly) -> Poly:
     """An abstract function, or a primitive of order 0, of a normal argument."""
+    if _BUDGET.in_steps:
+        split = _split_at_step(argument, lambda side: _applied(function, order, side))
+        if split is not None:
+            return split
     rule = _RELATIONS.get(function) if order == 0 else None
     if rule is not None:
         return rule(argument)
     return _atom(Atom("apply", function, order, inner=argument))
+
+
+def _split_at_step(argument: Poly, value: Callable[[Poly], Poly]) -> Poly | None:
+    """A function of what has a step s in it: s times its value at s = 1, and 1 - s at s = 0."""
+    steps = {a for m in argument.terms for a, e in m if a.is_plain("step") and e == 1}
+    if not steps:
+        return None
+    step = _atom(min(steps))
+    above, below = (with_values(argument, {min(steps): side}) for side in (ONE_POLY, ZERO_POLY))
+    return step * value(above) + (ONE_POLY - step) * value(below)
 
 
 def _plain(function: str, argument: Poly) -> Poly:
@@ -818,6 +906,8 @@ def _sign(argument: Poly) -> Poly:
     for sign in (1, -1):
         if argument.scaled(Fraction(sign)).positive:
             return _constant(Fraction(sign))
+    if _BUDGET.in_steps:
+        return _step(argument) - _step(argument.scaled(Fraction(-1)))
     return _odd("sign")(argument)
 
 
@@ -825,9 +915,29 @@ def _abs(argument: Poly) -> Poly:
     for side in (argument, argument.scaled(Fraction(-1))):
         if side.nonnegative:
             return side
+    if _BUDGET.in_steps:
+        return argument * (_step(argument).scaled(Fraction(2)) - ONE_POLY)
+    if len(argument.terms) == 1:
+        return _abs_of_product(argument)
     if _direction(argument) < 0:
         argument = argument.scaled(Fraction(-1))
     return _plain("abs", argument)
+
+
+def _abs_of_product(argument: Poly) -> Poly:
+    ((monomial, coefficient),) = argument.terms.items()
+    result = _constant(abs(coefficient))
+    for atom, exponent in monomial:
+        factor = _atom(atom) if atom.nonnegative else _plain("abs", _atom(atom))
+        result = result * _raised(factor, exponent)
+    return result
+
+
+def _without_positive_factors(argument: Poly) -> Poly:
+    """A polynomial of the same sign everywhere, with the factors that are positive left out."""
+    shared = tuple((a, e) for a, e in _shared_factor(argument) if a.positive)
+    inverse, extra = _reduced({a: -e for a, e in shared})
+    return argument * Poly({inverse: extra / _content(argument)})
 
 
 def _step(argument: Poly) -> Poly:
@@ -835,6 +945,9 @@ def _step(argument: Poly) -> Poly:
         return ZERO_POLY
     if argument.positive:
         return ONE_POLY
+    argument = _without_positive_factors(argument)
+    if _BUDGET.in_steps:
+        return _split_at_step(argument, _step) or _plain("step", argument)
     # A mask taken at the output of relu, or of leaky_relu, is the mask at its input:
     # of x*(a + b*step(x)) the sign is that of a for x < 0, and that of a + b for x > 0.
     for atom in sorted({a for m in argument.terms for a, _ in m if a.is_plain("step")}):
@@ -888,20 +1001,24 @@ _ELEMENTARY: Mapping[str, Callable[[Poly], Poly]] = {
 # ---------------------------------------------------------------- terms
 
 
-def normalise(term: Term, *, elementary: bool = False) -> Poly:
+def normalise(
+    term: Term, *, elementary: bool = False, in_steps: bool = False, signs: Signs = NOTHING
+) -> Poly:
     """The normal form of a term.
 
     Args:
         term: the term.
         elementary: write sigmoid, tanh and softplus through exp and log.
+        in_steps: leave nothing that jumps but steps, none of them inside of a function.
+        signs: what is known of the signs of entries.
 
     Raises:
         TooLargeError: it would have more than ``MAX_TERMS`` terms, or is nested too deeply.
         ZeroDivisionError: a denominator is zero.
         ValueError: a fractional power of a negative number.
     """
-    with _budgeted():
-        return _settled(_Normaliser(elementary).poly(contract(term)))
+    with _budgeted(in_steps):
+        return _settled(_Normaliser(elementary, signs).poly(contract(term)))
 
 
 def _settled(poly: Poly) -> Poly:
@@ -964,8 +1081,9 @@ def _on_diagonals(poly: Poly) -> Poly:
 
 
 class _Normaliser:
-    def __init__(self, elementary: bool = False) -> None:
+    def __init__(self, elementary: bool = False, signs: Signs = NOTHING) -> None:
         self.elementary = elementary
+        self.signs = signs
         self.known: dict[Term, Poly] = {}
 
     def poly(self, term: Term) -> Poly:
@@ -982,7 +1100,7 @@ class _Normaliser:
         if isinstance(term, Size):
             return _atom(Atom("size", term.axis))
         if isinstance(term, Entry):
-            return _atom(Atom("entry", term.tensor, indices=term.indices))
+            return _atom(Atom("entry", term.tensor, indices=term.indices, sign=self.signs.of(term)))
         if isinstance(term, Delta):
             return _atom(Atom("delta", "delta", indices=(term.left, term.right)))
         if isinstance(term, Add):

@@ -275,6 +275,8 @@ class _Parser:
     def position(self) -> IndexName | PositionSyntax:
         if self.token.kind is Kind.NAME and self.tokens[self.at + 1].text in (",", "]"):
             return self.index()
+        if self.token.kind is Kind.NUMBER and self.tokens[self.at + 1].text in (",", "]"):
+            raise self.unexpected("an index, such as 'n'")
         start = self.token.span
         parts: list[tuple[IndexName, int]] = []
         offset = 0

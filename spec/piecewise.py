@@ -1,0 +1,154 @@
+"""Whether a difference that is made of pieces vanishes on each of them.
+
+In a normal form in which nothing jumps but steps, a step is 1 where its argument is above zero,
+else 0. For each choice of ones and zeros that some point makes, what is left has to be zero.
+Whether a point makes a choice is decided for the monomials as if they were free: linear
+inequalities, by Fourier-Motzkin elimination (A. Schrijver, Theory of Linear and Integer
+Programming, 1986, section 12.2). A choice that no values of free monomials make, no point makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+
+from backproof.spec.normal import (
+    ONE_POLY,
+    ZERO_POLY,
+    Atom,
+    Monomial,
+    Poly,
+    cleared,
+    with_values,
+)
+
+# Choices double with each step, and inequalities nearly square with each elimination.
+MAX_STEPS = 6
+MAX_ROWS = 400
+
+
+@dataclass(frozen=True)
+class Vanishing:
+    """Where a difference is zero.
+
+    Attributes:
+        apart_from: polynomials at whose zeros it may not be; the difference is zero elsewhere.
+        denominators: polynomials that were multiplied by and may be zero.
+    """
+
+    apart_from: tuple[Poly, ...]
+    denominators: tuple[Poly, ...]
+
+
+def vanishing(difference: Poly) -> Vanishing | None:
+    """Where a difference in steps is zero; None if it is not zero on some piece."""
+    steps = sorted({a for m in difference.terms for a, _ in m if a.is_plain("step")})
+    if not 1 <= len(steps) <= MAX_STEPS:
+        return None
+    apart: dict[str, Poly] = {}
+    below: dict[str, Poly] = {}
+    for values in product((1, 0), repeat=len(steps)):
+        here = dict(zip(steps, values, strict=True))
+        if not _has_points(here, strictly=False):
+            continue
+        try:
+            chosen = {a: ONE_POLY if v else ZERO_POLY for a, v in here.items()}
+            rest, assumed = cleared(with_values(difference, chosen))
+        except ZeroDivisionError:
+            return None
+        below |= {p.key: p for p in assumed}
+        if rest.is_zero:
+            continue
+        if _has_points(here, strictly=True):
+            return None
+        # Only points at which an argument is zero are left: there it may be zero all the same.
+        border = [a.inner for a, v in here.items() if not v and a.inner is not None]
+        if not any(_zero_where(rest, argument) for argument in _forced(here, border)):
+            apart |= {p.key: p for p in border}
+    return Vanishing(tuple(apart.values()), tuple(below.values()))
+
+
+def _forced(here: dict[Atom, int], border: Iterable[Poly]) -> Iterator[Poly]:
+    """The arguments that are zero at every point that makes a choice."""
+    rows = [_row(a, v, strictly=False) for a, v in here.items()]
+    for argument in border:
+        below = _Row(argument.scaled(Fraction(-1)), strict=True)
+        if not _feasible([*rows, below]):
+            yield argument
+
+
+def _zero_where(rest: Poly, argument: Poly) -> bool:
+    """Whether a polynomial is zero where another one is, seen by solving that for an entry."""
+    for monomial, coefficient in argument.terms.items():
+        if len(monomial) != 1 or monomial[0][1] != 1 or monomial[0][0].kind != "entry":
+            continue
+        atom = monomial[0][0]
+        others = Poly({m: c for m, c in argument.terms.items() if m != monomial})
+        if any(a == atom or not atom.free >= a.free for m in others.terms for a, _ in m):
+            continue
+        solved = others.scaled(-1 / coefficient)
+        try:
+            return cleared(with_values(rest, {atom: solved}))[0].is_zero
+        except ZeroDivisionError:
+            return False
+    return False
+
+
+# ---------------------------------------------------------------- inequalities
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A polynomial that is above zero, or not below it."""
+
+    poly: Poly
+    strict: bool
+
+
+def _row(step: Atom, value: int, *, strictly: bool) -> _Row:
+    assert step.inner is not None
+    if value:
+        return _Row(step.inner, strict=True)
+    return _Row(step.inner.scaled(Fraction(-1)), strict=strictly)
+
+
+def _has_points(here: dict[Atom, int], *, strictly: bool) -> bool:
+    """Whether values of the monomials make a choice of steps; strictly: no argument being zero."""
+    return _feasible([_row(a, v, strictly=strictly) for a, v in here.items()])
+
+
+def _feasible(rows: list[_Row]) -> bool:
+    """Whether values of the monomials satisfy all rows; True where that takes too long to say."""
+    monomials: list[Monomial] = sorted(
+        {m for row in rows for m in row.poly.terms if m}, key=lambda m: Poly({m: Fraction(1)}).key
+    )
+    rows = [*rows, *_known(monomials)]
+    for monomial in monomials:
+        above = [r for r in rows if r.poly.terms.get(monomial, 0) > 0]
+        below = [r for r in rows if r.poly.terms.get(monomial, 0) < 0]
+        rows = [r for r in rows if monomial not in r.poly.terms]
+        if len(above) * len(below) > MAX_ROWS:
+            return True
+        for up, down in product(above, below):
+            total = up.poly.scaled(-down.poly.terms[monomial]) + down.poly.scaled(
+                up.poly.terms[monomial]
+            )
+            rows.append(_Row(total, up.strict or down.strict))
+    return all(_holds(row) for row in rows)
+
+
+def _known(monomials: Iterable[Monomial]) -> Iterator[_Row]:
+    """What is known of the signs of monomials, such as exp(x) > 0."""
+    for monomial in monomials:
+        alone = Poly({monomial: Fraction(1)})
+        if alone.positive:
+            yield _Row(alone, strict=True)
+        elif alone.nonnegative:
+            yield _Row(alone, strict=False)
+
+
+def _holds(row: _Row) -> bool:
+    value = row.poly.terms.get((), Fraction(0))
+    return value > 0 if row.strict else value >= 0
