@@ -103,6 +103,7 @@ def elaborate(source: Source) -> Program:
             lowering.term(a.left, None, set()),
             lowering.term(a.right, None, set()),
             source.text[a.span.start : a.span.end].removeprefix("assume").strip(),
+            a.relation,
         )
         for a in syntax.assumptions
     )

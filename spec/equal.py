@@ -26,7 +26,7 @@ from backproof.spec.normal import (
 from backproof.spec.piecewise import vanishing
 from backproof.spec.printers.index import index_form
 from backproof.spec.program import Assumption
-from backproof.spec.signs import Signs, needed
+from backproof.spec.signs import Signs, needed, stated
 from backproof.spec.terms import (
     ONE,
     Apply,
@@ -133,6 +133,7 @@ def _settled(claim: Claim, seconds: float) -> tuple[Answer | None, list[str]]:
             answer = (
                 _compare(how, first, second)
                 or _in_pieces(how, left, right, signs)
+                or _with_signs(claim, how, left, right, signs)
                 or _assumed(claim, how, first - second)
             )
         except (TooLargeError, ZeroDivisionError, ValueError) as error:
@@ -205,6 +206,20 @@ def _compare(how: str, first: Poly, second: Poly) -> Answer | None:
     return Answer(Kind.ASSUMES, f"equal {how} where {shown}", assumption=shown)
 
 
+def _with_signs(claim: Claim, how: str, left: Term, right: Term, signs: Signs) -> Answer | None:
+    """Whether the sides are equal where the signs are as the program assumes."""
+    assumed = [a for a in claim.derivation.program.assumptions if not a.is_equation]
+    known = signs.joined(stated(assumed))
+    if known == signs:
+        return None
+    first, second = (normalise(side, signs=known) for side in (left, right))
+    found = _compare(how, first, second) or _in_pieces(how, left, right, known)
+    if found is None:
+        return None
+    shown = ", ".join(filter(None, [*(a.text for a in assumed), found.assumption]))
+    return Answer(Kind.ASSUMES, f"equal {how} where {shown}", assumption=shown)
+
+
 def _in_pieces(how: str, left: Term, right: Term, signs: Signs) -> Answer | None:
     """Whether the sides are equal on each of the pieces that steps, signs and the like make."""
     if not any(_jumps(node) for side in (left, right) for node in walk(side)):
@@ -259,8 +274,8 @@ def _assumed(claim: Claim, how: str, difference: Poly) -> Answer | None:
 
     That is what the program states, and else that the targets of a loss sum to one.
     """
-    stated = claim.derivation.program.assumptions
-    assumed = [(", ".join(a.text for a in stated), _with_stated(stated, difference))]
+    given = tuple(a for a in claim.derivation.program.assumptions if a.is_equation)
+    assumed = [(", ".join(a.text for a in given), _with_stated(given, difference))]
     assumed += _with_distributions(claim.derivation, difference)
     for shown, changed in assumed:
         # What is assumed has a value, and so no denominator in it is zero.
@@ -272,6 +287,8 @@ def _assumed(claim: Claim, how: str, difference: Poly) -> Answer | None:
 def _with_stated(assumptions: tuple[Assumption, ...], difference: Poly) -> Poly:
     """The difference with what the assumptions say put in place of what they say it of."""
     for assumption in assumptions:
+        if not assumption.is_equation:
+            continue
         solved = _solved(normalise(assumption.left) - normalise(assumption.right))
         if solved is None:
             continue

@@ -3,7 +3,7 @@
 program    = { axes | assumption | macro | statement } separated by line ends or ';'
 axes       = 'axes' axis { ',' axis }
 axis       = index {',' index} (':' word ['=' number] | '=' number)
-assumption = 'assume' expression '=' expression
+assumption = 'assume' expression ('=' | '>' | '<' | '>=' | '<=') expression
 macro      = 'def' name '(' reference { ',' reference } ')' '=' expression
 statement  = reference '=' expression
 expression = ['-'] product { ('+' | '-') product }
@@ -182,9 +182,13 @@ class _Parser:
     def assumption(self) -> AssumptionSyntax:
         start = self.advance().span
         left = self.expression()
-        self.expect("=", "in an assumption, such as 'assume sum[o](Y[n,o]) = 1'")
+        if not self.found("=", *COMPARISONS):
+            raise self.unexpected("'=' in an assumption, such as 'assume sum[o](Y[n,o]) = 1'")
+        relation = self.advance().text
         right = self.expression()
-        return AssumptionSyntax(left, right, start.through(self.last))
+        if relation in ("<", "<="):
+            left, right, relation = right, left, relation.replace("<", ">")
+        return AssumptionSyntax(left, right, start.through(self.last), relation)
 
     def macro(self) -> MacroSyntax:
         start = self.advance().span

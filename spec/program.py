@@ -53,11 +53,17 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Assumption:
-    """``left = right`` is taken to be true."""
+    """``left = right`` is taken to be true; or ``left > right``, or >=, as the relation says."""
 
     left: Term
     right: Term
     text: str
+    relation: str = "="
+
+    @property
+    def is_equation(self) -> bool:
+        """Whether the two sides are equal."""
+        return self.relation == "="
 
 
 @dataclass(frozen=True)

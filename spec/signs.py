@@ -6,11 +6,13 @@ both have one, so what the one needs may be used in the other: log(x*y) = log(x)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from backproof.spec.program import Assumption
 from backproof.spec.terms import (
+    ZERO,
     Add,
     Apply,
     Binder,
@@ -82,14 +84,24 @@ def needed(*terms: Term) -> Signs:
     return Signs(known)
 
 
-def positive(term: Term) -> Signs:
-    """What follows for entries where a term is above zero, for all values of its indices."""
+def _throughout(term: Term, sign: Sign) -> Signs:
+    """What follows for entries where a term has a sign, for all values of its indices."""
     known = {
-        (entry.tensor, tuple(None for _ in entry.indices)): Sign.POSITIVE
+        (entry.tensor, tuple(None for _ in entry.indices)): sign
         for entry in _factors(term)
         if len(set(entry.indices)) == len(entry.indices)
     }
     return Signs(known)
+
+
+def stated(assumptions: Iterable[Assumption]) -> Signs:
+    """What a program assumes of the signs of its tensors."""
+    found = NOTHING
+    for assumption in assumptions:
+        if not assumption.is_equation and assumption.right is ZERO:
+            sign = Sign.POSITIVE if assumption.relation == ">" else Sign.NOT_NEGATIVE
+            found = found.joined(_throughout(assumption.left, sign))
+    return found
 
 
 def _arguments(

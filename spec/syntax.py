@@ -159,11 +159,12 @@ class StatementSyntax:
 
 @dataclass(frozen=True, slots=True)
 class AssumptionSyntax:
-    """``assume left = right``."""
+    """``assume left = right``, or ``assume left > right`` or >=, with its sides in order."""
 
     left: Syntax
     right: Syntax
     span: Span
+    relation: str = "="
 
 
 @dataclass(frozen=True, slots=True)

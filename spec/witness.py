@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -164,6 +165,8 @@ class _Search:
     def _proved(self, assumption: Assumption) -> bool:
         """Whether an assumption holds at every point and need not be looked after."""
         derivation = self.claim.derivation
+        if not assumption.is_equation:
+            return False
         try:
             sides = [
                 normalise(expand(derivation, side)) for side in (assumption.left, assumption.right)
@@ -304,7 +307,8 @@ class _Search:
         free = sorted(assumption.left.free | assumption.right.free)
         for position in product(*(range(evaluation.sizes[i.axis]) for i in free)):
             at = dict(zip(free, position, strict=True))
-            if evaluation.term(assumption.left, at) != evaluation.term(assumption.right, at):
+            left, right = (evaluation.term(x, at) for x in (assumption.left, assumption.right))
+            if not _RELATIONS[assumption.relation](left, right):
                 return False
         return True
 
@@ -346,6 +350,13 @@ class _Search:
         functions = {f: f"{f}(z) = {text}" for f, (text, _) in stand.items()}
         used = {a: s for a, s in sizes.items() if self._root(a) in self._roots()}
         return Witness(used, inputs, functions, position, *shown, *arrays)
+
+
+_RELATIONS: Mapping[str, Callable[[Fraction, Fraction], bool]] = {
+    "=": operator.eq,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 class _Timed(Evaluation[Any]):

@@ -1,4 +1,4 @@
-"""The relations of functions by which claims are decided: right ones, near misses, and at random."""
+"""The relations of functions by which claims are decided: right ones, near misses, random ones."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from backproof.spec import terms as t
 from backproof.spec.claims import Claim, read_claim
 from backproof.spec.equal import Kind, decide
+from backproof.spec.layer import Spec
 from backproof.spec.numbers import Balls
 from backproof.spec.pointwise import Evaluation, NoValueError
 
@@ -204,3 +205,39 @@ def test_what_is_called_equal_agrees_wherever_both_sides_have_a_value(
                 continue
             if answer.kind is Kind.EQUAL:
                 assert (values[0] - values[1]).contains(0), (one, other, point, answer.reason)
+
+
+# ---------------------------------------------------------------- assumed signs
+
+
+@pytest.mark.parametrize(
+    ("assumed", "claim"),
+    [
+        ("x[i] > 0", "abs(x[i]) = x[i]"),
+        ("0 < x[i]", "step(x[i]) = 1"),
+        ("x[i] >= 0", "relu(x[i]) = x[i]"),
+        ("2*x[i] > 0", "sqrt(x[i]^2) = x[i]"),
+    ],
+)
+def test_what_holds_where_signs_are_as_assumed(assumed: str, claim: str) -> None:
+    spec = Spec(f"y[i] = x[i]\nassume {assumed}")
+
+    answer = decide(read_claim(claim, spec.derivation))
+
+    assert (answer.kind, answer.assumption) == (Kind.ASSUMES, assumed)
+
+
+def test_a_witness_obeys_the_assumed_signs() -> None:
+    spec = Spec("y[i] = abs(x[i])\nassume x[i] > 0")
+
+    answer = decide(read_claim("y[i] = -x[i]", spec.derivation))
+
+    assert answer.kind is Kind.DIFFERENT
+    assert answer.witness is not None
+    assert all(value > 0 for value in answer.witness.inputs["x"])
+
+
+def test_what_is_zero_or_more_is_not_above_zero() -> None:
+    spec = Spec("y[i] = x[i]\nassume x[i] >= 0")
+
+    assert decide(read_claim("step(x[i]) = 1", spec.derivation)).kind is not Kind.EQUAL
