@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import bench_decide
 import bench_derive
 import bench_impl
+import bench_peers
 import bench_reference
 import bench_verify
 
 if __name__ == "__main__":
-    for benchmark in (bench_derive, bench_impl, bench_reference, bench_verify):
+    for benchmark in (
+        bench_derive,
+        bench_decide,
+        bench_peers,
+        bench_impl,
+        bench_reference,
+        bench_verify,
+    ):
         benchmark.main()
         print()
