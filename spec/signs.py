@@ -112,7 +112,7 @@ def _arguments(
         bound = bound | set(term.bound)
     if isinstance(term, Apply) and not term.order and term.function in ("log", "sqrt"):
         yield term.argument, Sign(1 + (term.function == "log")), bound
-    if isinstance(term, Power) and term.exponent.denominator % 2 == 0:
+    if isinstance(term, Power) and term.exponent.denominator > 1:
         yield term.base, Sign(1 + (term.exponent < 0)), bound
     for child in term.children:
         yield from _arguments(child, bound)
