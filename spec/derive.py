@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from backproof.spec.contraction import collect, contract, gather_powers
 from backproof.spec.errors import SpecError
 from backproof.spec.functions import FUNCTIONS, formula, replace_x
 from backproof.spec.naming import name_bound
-from backproof.spec.program import Program, Statement
+from backproof.spec.program import FOLDED, Program, Statement, head
 from backproof.spec.terms import (
     ONE,
     ZERO,
@@ -267,6 +267,8 @@ def _target(program: Program, name: str) -> Entry:
 
 def _apart(s: Statement, indices: tuple[Index, ...]) -> Statement:
     """The statement with its indices renamed, so that none is one of the given ones."""
+    if not set(s.target.indices) & set(indices):
+        return s
     taken = set(indices) | indices_in(s.value) | set(s.target.indices)
     change: dict[Index, Index] = {}
     for index in s.target.indices:
@@ -284,12 +286,12 @@ def _chain_term(s: Statement, by: Entry) -> Term:
 
 def differentiate(term: Term, by: Entry) -> Term:
     """The partial derivative of a term by one entry, whose indices the term does not use freely."""
-    if by.tensor not in tensors_in(term):
+    if by.tensor not in term.tensors:
         return ZERO
     if isinstance(term, Entry):
         return mul(*(delta(i, j) for i, j in zip(term.indices, by.indices, strict=True)))
     if isinstance(term, Add):
-        return add(*(differentiate(part, by) for part in term.terms))
+        return add(*(differentiate(part, by) for part in _parts_with(term)[by.tensor]))
     if isinstance(term, Mul):
         factors = term.factors
         return add(
@@ -313,6 +315,16 @@ def differentiate(term: Term, by: Entry) -> Term:
         mean = total((other,), mul(softmax(other, moved), differentiate(moved, by)))
         return mul(term, add(differentiate(term.body, by), negative(mean)))
     raise TypeError(f"{type(term).__name__} has no derivative rule: a bug in backproof")
+
+
+@lru_cache(maxsize=64)
+def _parts_with(term: Add) -> Mapping[str, list[Term]]:
+    """The parts of a sum in which each tensor occurs: a long sum is looked through once."""
+    found: dict[str, list[Term]] = {}
+    for part in term.terms:
+        for tensor in part.tensors:
+            found.setdefault(tensor, []).append(part)
+    return found
 
 
 def _through_binder(term: Binder, by: Entry) -> Term:
@@ -370,21 +382,12 @@ def outer_derivative(term: Apply) -> Term:
 # ---------------------------------------------------------------- finishing touches
 
 
-# What a statement may name that a gradient uses again, such as A = softmax(Z).
-_FOLDED = (Softmax, Apply, LogSumExp, Max)
-
-
 def _fold(program: Program, value: Term, _: tuple[Index, ...]) -> Term:
     """Values that a statement names, such as A = softmax(Z), by that name."""
-    named = [
-        s
-        for s in program.statements
-        if isinstance(s.value, _FOLDED) and set(s.target.indices) == s.value.free
-    ]
 
     def on(term: Term) -> Term:
-        if isinstance(term, _FOLDED):
-            for s in named:
+        if isinstance(term, FOLDED):
+            for s in program.named.get(head(term), ()):
                 match = _match(s.value, term, {})
                 # A match says which index is which; that it is one, substitution says.
                 if match is not None and substitute(s.value, match) is term:

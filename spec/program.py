@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from backproof.spec.source import Source, Span
-from backproof.spec.terms import Entry, Index, Match, Term, walk
+from backproof.spec.terms import (
+    Apply,
+    Entry,
+    Index,
+    LogSumExp,
+    Match,
+    Max,
+    Softmax,
+    Term,
+    walk,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,15 @@ class Assumption:
     def is_equation(self) -> bool:
         """Whether the two sides are equal."""
         return self.relation == "="
+
+
+# What a statement may name that a gradient uses again, such as A = softmax(Z).
+FOLDED = (Softmax, Apply, LogSumExp, Max)
+
+
+def head(term: Term) -> tuple[type[Term], str]:
+    """What a value is of: two values of different heads are not the same."""
+    return type(term), term.function if isinstance(term, Apply) else ""
 
 
 @dataclass(frozen=True)
@@ -123,6 +142,16 @@ class Program:
         if len(outputs) == 1 and self.tensors[outputs[0]].rank == 0:
             return outputs[0]
         return None
+
+    @cached_property
+    def named(self) -> Mapping[tuple[type[Term], str], tuple[Statement, ...]]:
+        """The statements that name a function's value with all its indices, such as A = g(Z)."""
+        found: dict[tuple[type[Term], str], tuple[Statement, ...]] = {}
+        for s in self.statements:
+            if isinstance(s.value, FOLDED) and set(s.target.indices) == s.value.free:
+                key = head(s.value)
+                found[key] = (*found.get(key, ()), s)
+        return found
 
     def is_loss(self, tensor: str) -> bool:
         """Whether a tensor's own gradient is 1: the loss, or a term of it."""

@@ -38,8 +38,10 @@ class Term:
     and free of neutral elements.
     """
 
-    __slots__ = ("__weakref__", "_free")
+    __slots__ = ("__weakref__", "_every", "_free", "_tensors")
     _free: frozenset[Index] | None
+    _every: frozenset[Index] | None
+    _tensors: frozenset[str] | None
 
     @property
     def children(self) -> tuple[Term, ...]:
@@ -53,7 +55,25 @@ class Term:
             self._free = self._own_free().union(*(c.free for c in self.children)) - self._bound()
         return self._free
 
+    @property
+    def every_index(self) -> frozenset[Index]:
+        """All indices, free and bound."""
+        if self._every is None:
+            below = (c.every_index for c in self.children)
+            self._every = self.free.union(self._bound(), *below)
+        return self._every
+
+    @property
+    def tensors(self) -> frozenset[str]:
+        """The names of the tensors that occur."""
+        if self._tensors is None:
+            self._tensors = self._own_tensors().union(*(c.tensors for c in self.children))
+        return self._tensors
+
     def _own_free(self) -> frozenset[Index]:
+        return frozenset()
+
+    def _own_tensors(self) -> frozenset[str]:
         return frozenset()
 
     def _bound(self) -> frozenset[Index]:
@@ -70,7 +90,7 @@ def _intern(cls: type[_T], *values: Any) -> _T:
     found = _INTERNED.get(key)
     if found is None:
         found = cls.__new__(cls)
-        found._free = None
+        found._free = found._every = found._tensors = None
         for name, value in zip(cls.__slots__, values, strict=True):
             setattr(found, name, value)
         _INTERNED[key] = found
@@ -107,6 +127,9 @@ class Entry(Term):
 
     def _own_free(self) -> frozenset[Index]:
         return frozenset(self.indices)
+
+    def _own_tensors(self) -> frozenset[str]:
+        return frozenset((self.tensor,))
 
 
 class Delta(Term):
@@ -516,15 +539,12 @@ def walk(term: Term) -> Iterator[Term]:
 
 def tensors_in(term: Term) -> set[str]:
     """The names of the tensors that occur."""
-    return {node.tensor for node in walk(term) if isinstance(node, Entry)}
+    return set(term.tensors)
 
 
 def indices_in(term: Term) -> set[Index]:
     """All indices, free and bound."""
-    found: set[Index] = set(term.free)
-    for node in walk(term):
-        found |= node.free | node._bound()
-    return found
+    return set(term.every_index)
 
 
 def fresh(index: Index, taken: Iterable[Index | str]) -> Index:
