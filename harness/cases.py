@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice, permutations
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from backproof.spec.derive import Derivation
+from backproof.spec.program import Program
 from backproof.spec.terms import Apply, Entry, Power, tensors_in, walk
 
 FloatArray = NDArray[np.float64]
@@ -28,6 +29,8 @@ LARGEST_SIZE, LONG_SIZE = 160, 257
 LARGEST_WORK = 2**16
 # Entries up to which a case's numbers are drawn one by one, so that each can shrink.
 DRAWN_ENTRIES = 60
+# Orders of the smallest sizes that are tried to make those that follow from them differ too.
+ORDERS_TRIED = 2000
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,10 @@ class Inputs:
     Attributes:
         axes: those of each input and upstream gradient, by name.
         samples: the axis of the samples.
-        every_axis: all axes that the inputs have.
+        every_axis: all axes that the inputs have, and those that affine positions on them need.
         positive: whether the program takes logarithms or roots of them.
         rounded_to: a format in which all numbers are representable, whatever the case's own.
+        program: what fixes some sizes, or makes them follow from others.
     """
 
     axes: Mapping[str, tuple[str, ...]]
@@ -68,11 +72,38 @@ class Inputs:
     every_axis: tuple[str, ...]
     positive: bool
     rounded_to: str | None = None
+    program: Program | None = None
+
+    @property
+    def free_axes(self) -> tuple[str, ...]:
+        """The axes whose sizes nothing determines."""
+        if self.program is None:
+            return self.every_axis
+        settled = {node.left.axis for node in self.program.positions}
+        settled |= {axis.name for axis in self.program.axes.values() if axis.size is not None}
+        return tuple(axis for axis in self.every_axis if axis not in settled)
+
+    def consistent(self, sizes: Mapping[str, int]) -> dict[str, int]:
+        """The sizes of all axes, with those that the program determines as it has them."""
+        if self.program is None:
+            return dict(sizes)
+        found = self.program.consistent(dict.fromkeys(self.program.axes, 2) | dict(sizes))
+        return {axis: found[axis] for axis in self.every_axis}
 
     @property
     def distinct_sizes(self) -> dict[str, int]:
         """The smallest sizes above one that all differ: 2, 3, 4, ..."""
-        return dict(zip(self.every_axis, range(2, 2 + len(self.every_axis)), strict=True))
+        axes = self.free_axes
+        fixed = {s for a, s in self.consistent({}).items() if a not in axes} if axes else set()
+        first = self.consistent(dict(zip(axes, range(2, 2 + len(axes)), strict=True)))
+        if len(set(first.values())) == len(first):
+            return first
+        wider = range(2, 3 + len(axes) + len(fixed))
+        for chosen in islice(permutations(wider, len(axes)), ORDERS_TRIED):
+            found = self.consistent(dict(zip(axes, chosen, strict=True)))
+            if len(set(found.values())) == len(found):
+                return found
+        return first
 
     @classmethod
     def of(cls, derivation: Derivation, wanted: Sequence[str] | None = None) -> Inputs:
@@ -86,8 +117,12 @@ class Inputs:
             if name in needed:
                 axes[name] = tuple(i.axis for i in gradient.target.indices)
         used = {axis for found in axes.values() for axis in found}
+        for node in reversed(program.positions):
+            if node.left.axis in used:
+                used |= {index.axis for index, _ in node.parts}
         every = tuple(a for a in program.axes if a in used)
-        return cls(axes, program.samples, every, _needs_positive(derivation))
+        positive = _needs_positive(derivation)
+        return cls(axes, program.samples, every, positive, program=program)
 
 
 def _reached(derivation: Derivation, wanted: Sequence[str]) -> set[str]:
@@ -228,7 +263,8 @@ def fill(kind: str, seed: int, shape: tuple[int, ...], format: str) -> FloatArra
 
 
 def make_case(inputs: Inputs, found: Mapping[str, int], format: str, kind: str, seed: int) -> Case:
-    """A case whose numbers come from a seed."""
+    """A case whose numbers come from a seed; sizes that follow from others are put right."""
+    found = inputs.consistent(found)
     exact = format
     if inputs.rounded_to and np.finfo(inputs.rounded_to).bits < np.finfo(format).bits:
         exact = inputs.rounded_to
@@ -236,7 +272,7 @@ def make_case(inputs: Inputs, found: Mapping[str, int], format: str, kind: str, 
         name: fill(_kind_for(inputs, kind), seed * 1009 + k, tuple(found[a] for a in axes), exact)
         for k, (name, axes) in enumerate(inputs.axes.items())
     }
-    return Case(dict(found), format, arrays, kind)
+    return Case(found, format, arrays, kind)
 
 
 def _kind_for(inputs: Inputs, kind: str) -> str:
@@ -252,8 +288,8 @@ def cases(
     sizes_from: st.SearchStrategy[dict[str, int]] | None = None,
 ) -> Case:
     """Cases for what a derivation has to be given."""
-    chosen = draw(
-        sizes_from if sizes_from is not None else sizes(inputs.every_axis, inputs.samples)
+    chosen = inputs.consistent(
+        draw(sizes_from if sizes_from is not None else sizes(inputs.free_axes, inputs.samples))
     )
     format = draw(st.sampled_from(list(formats)))
     kind = draw(st.sampled_from(list(kinds)))
@@ -279,13 +315,17 @@ def plan(inputs: Inputs, format: str, count: int, seed: int) -> list[Case]:
     some. This list is what every run does first.
     """
     rng = np.random.default_rng(seed)
-    axes = inputs.every_axis
-    small = inputs.distinct_sizes
+    axes = inputs.free_axes
+    distinct = inputs.distinct_sizes
+    small = {axis: distinct[axis] for axis in axes}
+    # Where there are positions, one statement runs over nearly all axes at once.
+    at_once = inputs.program is not None and bool(inputs.program.positions)
+    among = dict.fromkeys(axes, 2) if at_once else small
     families: list[dict[str, int]] = [
         small,
         dict(zip(axes, range(1 + len(axes), 1, -1), strict=True)),
         # One axis long: what stops after so many samples, inputs or outputs shows here.
-        *({**small, a: LONG_SIZE} for a in axes),
+        *({**among, a: LONG_SIZE} for a in axes),
         # Two axes of one size: where a wrong product runs at all.
         *({**small, a: 4, b: 4} for a, b in combinations(axes, 2)),
         dict.fromkeys(axes, 1),
@@ -295,6 +335,10 @@ def plan(inputs: Inputs, format: str, count: int, seed: int) -> list[Case]:
     ]
     if inputs.samples in axes:
         families.append({a: 0 if a == inputs.samples else 3 + k for k, a in enumerate(axes)})
+    if at_once:
+        families = [
+            dict(zip(axes, _within_work(tuple(f[a] for a in axes)), strict=True)) for f in families
+        ]
     kinds = list(VALUES)
     found = []
     for k in range(count):

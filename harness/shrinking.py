@@ -34,11 +34,11 @@ def smallest(inputs: Inputs, fails: Callable[[Case], bool], otherwise: Case) -> 
 
 def _candidates(inputs: Inputs, format: str) -> Iterator[Case]:
     every = sorted(
-        product(range(1, LARGEST + 1), repeat=len(inputs.every_axis)),
+        product(range(1, LARGEST + 1), repeat=len(inputs.free_axes)),
         key=lambda s: (sum(s), max(s, default=0), s),
     )
     for sizes in every:
-        chosen = dict(zip(inputs.every_axis, sizes, strict=True))
+        chosen = inputs.consistent(dict(zip(inputs.free_axes, sizes, strict=True)))
         for filling in range(FILLINGS):
             rng = np.random.default_rng(filling)
             arrays = {

@@ -31,7 +31,7 @@ _FUNCTIONS = _names("""
     swapaxes moveaxis expand_dims squeeze ravel split array_split tile repeat take flip roll copy
     copyto zeros_like ones_like empty_like full_like atleast_1d atleast_2d atleast_3d diag clip max
     amax min amin argmax argmin shape ndim size result_type can_cast may_share_memory
-    shares_memory matrix_transpose array_equal isfinite iscomplexobj isrealobj
+    shares_memory matrix_transpose array_equal isfinite iscomplexobj isrealobj sliding_window_view
 """)
 
 

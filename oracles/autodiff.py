@@ -1,8 +1,8 @@
 """JAX differentiates the forward statements; the derived gradients are never looked at.
 
 A statement becomes an array over its whole index space, one dimension an index, multiplied out
-and summed: not the einsums that the printers and the reference use. Both of JAX's modes run, and
-have to agree: <dA, J v> = <J^T dA, v> for a fixed v.
+and summed: not the einsums that the printers and the reference use. An affine position is a gather.
+Both of JAX's modes run, and have to agree: <dA, J v> = <J^T dA, v> for a fixed v.
 
 Of JAX this uses its tracing and its differentiation. The traced program is then carried out in
 outward rounded interval arithmetic (``backproof.oracles.jaxprs``), so that its rounding is bounded
@@ -24,6 +24,7 @@ import numpy as np
 from backproof.oracles import boxes
 from backproof.oracles.averages import averaged_axis
 from backproof.oracles.boxes import Box
+from backproof.oracles.matching import loops, settled_in, settled_place
 from backproof.oracles.outcome import Answer, FloatArray, Question, Unavailable
 from backproof.oracles.pointwise import NoRuleError
 from backproof.oracles.questions import checked
@@ -36,15 +37,20 @@ from backproof.spec.terms import (
     Constant,
     Delta,
     Entry,
+    Hardmax,
     Index,
     LogSumExp,
+    Match,
+    Max,
     Mul,
     Number,
     Power,
+    Product,
     Size,
     Softmax,
     Sum,
     Term,
+    Where,
     indices_in,
 )
 
@@ -83,7 +89,10 @@ class AutodiffOracle:
         if known.unfit:
             return Unavailable(self.name, known.unfit)
         largest = max(
-            (prod(sizes[i.axis] for i in _space(s.target, s.value)) for s in program.statements),
+            (
+                prod(sizes[i.axis] for i in {*s.target.indices, *loops(s.value, sizes)})
+                for s in program.statements
+            ),
             default=0,
         )
         if largest > self.most_entries:
@@ -128,6 +137,8 @@ class _Statement:
         self._target, self._value = target, value
         self._sizes, self._tensors = sizes, tensors
         self._space = _space(target, value)
+        # Indices that a match settles: where they are, and where there is such a place at all.
+        self._settled: dict[Index, Any] = {}
 
     def array(self) -> Any:
         """The array of the target."""
@@ -147,7 +158,10 @@ class _Statement:
         if isinstance(term, Entry):
             return self._entry(term)
         if isinstance(term, Delta):
-            return self._placed(np.eye(self._sizes[term.left.axis]), (term.left, term.right))
+            return jnp.asarray(self._at(term.left) == self._at(term.right), dtype=np.float64)
+        if isinstance(term, Match):
+            reached = term.offset + sum(factor * self._at(i) for i, factor in term.parts)
+            return jnp.asarray(self._at(term.left) == reached, dtype=np.float64)
         if isinstance(term, Add):
             value = self._of(term.terms[0])
             for part in term.terms[1:]:
@@ -161,8 +175,18 @@ class _Statement:
         if isinstance(term, Power):
             return self._power(self._of(term.base), term.exponent)
         if isinstance(term, Sum):
-            spread = self._spread(self._of(term.body), term.indices)
-            return jnp.sum(spread, axis=self._dimensions(term.indices), keepdims=True)
+            return self._sum(term)
+        if isinstance(term, Where):
+            test, above, below = map(self._of, term.children)
+            return jnp.where(test > 0, above, below)
+        if isinstance(term, (Max, Product)):
+            dimension = self._dimensions((term.index,))
+            spread = self._spread(self._of(term.body), (term.index,))
+            if isinstance(term, Product):
+                return jnp.prod(spread, axis=dimension, keepdims=True)
+            return self._largest(spread, *dimension)
+        if isinstance(term, Hardmax):
+            return self._hardmax(term)
         if isinstance(term, Softmax):
             spread = self._spread(self._of(term.body), (term.index,))
             return self._jax.nn.softmax(spread, axis=self._dimensions((term.index,)))
@@ -174,6 +198,58 @@ class _Statement:
         if isinstance(term, Apply):
             return self._apply(term)
         raise TypeError(f"{type(term).__name__} has no JAX form: a bug in backproof")
+
+    def _at(self, index: Index) -> Any:
+        """The positions of an index, along its own dimension or where a match says."""
+        if index in self._settled:
+            return self._settled[index]
+        return np.arange(self._sizes[index.axis]).reshape(self._shape((index,)))
+
+    def _sum(self, term: Sum) -> Any:
+        before = dict(self._settled)
+        for index in term.indices:
+            self._settled.pop(index, None)
+        inside: Any = np.True_
+        gone = settled_in(term, self._sizes)
+        for node, index in gone:
+            length = self._sizes[index.axis]
+            others = {i: self._at(i) for i in node.free - {index}}
+            place, found = settled_place(node, index, others, length)
+            self._settled[index] = np.where(found, place, 0)
+            inside = inside & found & (length > 0)
+        body = self._of(term.body)
+        self._settled = before
+        indices = tuple(i for i in term.indices if i not in {index for _, index in gone})
+        if not np.all(inside):
+            body = self._jnp.where(inside, body, 0.0)
+        spread = self._spread(body, indices)
+        return self._jnp.sum(spread, axis=self._dimensions(indices), keepdims=True)
+
+    def _largest(self, array: Any, dimension: int) -> Any:
+        """The largest value along a dimension, half against half.
+
+        JAX's own maximum finds its derivative by testing floats for equality, which intervals
+        cannot tell; of a choice between two it takes the derivative of the one that is chosen.
+        """
+        while array.shape[dimension] > 1:
+            length = array.shape[dimension]
+            half = length // 2
+            ends = ((0, half), (half, 2 * half), (2 * half, length))
+            lower, upper, rest = (
+                self._jax.lax.slice_in_dim(array, *end, axis=dimension) for end in ends
+            )
+            larger = self._jnp.where(upper > lower, upper, lower)
+            array = self._jnp.concatenate([larger, rest], dimension)
+        return array
+
+    def _hardmax(self, term: Hardmax) -> Any:
+        """The derivative of the largest value by each of the values."""
+        (dimension,) = self._dimensions((term.index,))
+        spread = self._spread(self._of(term.body), (term.index,))
+        value, pull = self._jax.vjp(lambda array: self._largest(array, dimension), spread)
+        (shares,) = pull(self._jnp.ones_like(value))
+        here = self._jnp.asarray(self._at(term.at) == self._at(term.index), dtype=np.float64)
+        return self._jnp.sum(shares * here, axis=dimension, keepdims=True)
 
     def _shape(self, indices: tuple[Index, ...]) -> tuple[int, ...]:
         return tuple(self._sizes[i.axis] if i in indices else 1 for i in self._space)
@@ -196,6 +272,8 @@ class _Statement:
 
     def _entry(self, term: Entry) -> Any:
         array, indices = self._tensors[term.tensor], list(term.indices)
+        if any(index in self._settled for index in indices):
+            return self._gathered(array, indices)
         # A diagonal such as T[n,n]: keep the equal positions and sum the second index away.
         for k in reversed(range(len(indices))):
             first = indices.index(indices[k])
@@ -206,6 +284,22 @@ class _Statement:
                 array = self._jnp.sum(array * mask, axis=k)
                 del indices[k]
         return self._placed(array, tuple(indices))
+
+    def _gathered(self, array: Any, indices: list[Index]) -> Any:
+        """The entries at given positions: by one flat position, of which JAX makes a gather."""
+        positions = np.broadcast_arrays(*map(self._at, indices))
+        if 0 in array.shape:
+            return self._jnp.zeros(positions[0].shape)
+        flat = np.ravel_multi_index(positions, array.shape)
+        lax = self._jax.lax
+        found = lax.gather(
+            self._jnp.ravel(array),
+            flat.reshape(-1, 1).astype(np.int32),
+            lax.GatherDimensionNumbers((), collapsed_slice_dims=(0,), start_index_map=(0,)),
+            slice_sizes=(1,),
+            mode="promise_in_bounds",
+        )
+        return self._jnp.reshape(found, flat.shape)
 
     def _power(self, base: Any, exponent: Fraction) -> Any:
         if exponent.denominator == 1:

@@ -145,6 +145,13 @@ class Balls(Domain[Ball]):
         """The position of the largest midpoint; which one is chosen does not change a value."""
         return max(range(len(values)), key=lambda k: values[k].mid())
 
+    def maximum(self, values: Sequence[Ball]) -> Ball:
+        """The largest of at least one value."""
+        best = values[0]
+        for value in values[1:]:
+            best = best.max(value)
+        return best
+
     def number(self, value: Fraction) -> Ball:
         """A rational constant."""
         return exact_ball(value)
@@ -204,6 +211,10 @@ class Balls(Domain[Ball]):
         if left.is_exact() and right.is_exact() and left == right:
             return left
         return left.union(right)
+
+    def is_zero(self, value: Ball) -> bool:
+        """Whether a ball is 0 and nothing else."""
+        return bool(value.is_zero())
 
     def undetermined(self) -> Ball:
         """NaN, which Arb takes for the whole line."""

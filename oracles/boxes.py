@@ -177,6 +177,25 @@ def total(box: Box, axes: tuple[int, ...]) -> Box:
     return Box(below, np.where(slack == 0, high, _up(high + slack)))
 
 
+def total_at(box: Box, places: Array, count: int) -> Box:
+    """The entries that go to each of ``count`` places, added up in any order; of none, zero."""
+    flat = places.ravel()
+    terms = np.bincount(flat, minlength=count)
+
+    def end(values: Array, towards: float) -> Array:
+        added = np.bincount(flat, values.ravel(), count)
+        # As in ``total``, for each place its own number of summands.
+        moduli = np.bincount(flat, np.abs(values).ravel(), count) * (1 + 4 * terms * _HALF_ULP)
+        slack = np.nextafter(moduli * (terms * _HALF_ULP), np.inf)
+        rounded = np.nextafter(added + np.copysign(slack, towards), towards)
+        # What is a summand alone, or is added to zeros, is exact.
+        known = np.where(np.isnan(rounded), towards, rounded)
+        return np.where((terms <= 1) | (moduli == 0), added, known)
+
+    low = end(box.low, -np.inf)
+    return Box(low, low if box.is_point and (terms <= 1).all() else end(box.high, np.inf))
+
+
 def modulus(box: Box) -> Box:
     """The absolute value."""
     if box.is_point:

@@ -126,6 +126,17 @@ class Rationals(Domain[Rational]):
         assert right.high is not None
         return Rational(min(left.low, right.low), max(left.high, right.high))
 
+    def maximum(self, values: Sequence[Rational]) -> Rational:
+        """The largest of at least one value."""
+        lows = [value.low for value in values if value.low is not None]
+        highs = [value.high for value in values if value.high is not None]
+        low = max(lows) if lows else None
+        return Rational(low, max(highs) if len(highs) == len(values) else None)
+
+    def is_zero(self, value: Rational) -> bool:
+        """Whether it is the number 0."""
+        return value.is_exact and value.low == 0
+
     def undetermined(self) -> Rational:
         """The whole line."""
         return _EVERYTHING

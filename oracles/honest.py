@@ -195,6 +195,10 @@ class Honest(Domain[Reach]):
         (a, da), (b, db) = self.closed(left), self.closed(right)
         return _single(self._balls.hull(a, b), self._balls.hull(da, db))
 
+    def is_zero(self, value: Reach) -> bool:
+        """Whether every honest evaluation gives 0, whatever moves."""
+        return all(bool(ball.is_zero()) for ball in self.closed(value))
+
     def undetermined(self) -> Reach:
         """Nothing is known."""
         return _single(self._balls.undetermined(), self._balls.undetermined())

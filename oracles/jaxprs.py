@@ -54,6 +54,12 @@ def _run(
             results = _run(inner.jaxpr, constants, given, every)
             known.update((var, results[k]) for k, var in enumerate(equation.outvars))
             continue
+        if equation.primitive.name == "split":
+            parts = _split(equation.params, read(equation.invars[0]))
+            known.update(zip(equation.outvars, parts, strict=True))
+            continue
+        if len(equation.outvars) != 1:
+            raise NoRuleError(f"JAX's primitive {equation.primitive.name} has no rule here")
         (result,) = equation.outvars
         known[result] = _apply(equation, [read(atom) for atom in equation.invars])
     return {k: read(jaxpr.outvars[k]) for k in wanted}
@@ -173,9 +179,85 @@ def _converted(params: Mapping[str, Any], box: Box) -> Box:
     return box.reshaped(lambda array: array.astype(np.float64))
 
 
+def _reshaped(params: Mapping[str, Any], box: Box) -> Box:
+    order = params.get("dimensions")
+    if order is not None:
+        box = box.reshaped(lambda a: np.transpose(a, order))
+    return box.reshaped(lambda a: a.reshape(params["new_sizes"]))
+
+
+def _slice(params: Mapping[str, Any], box: Box) -> Box:
+    strides = params["strides"] or (1,) * len(box.shape)
+    ranges = zip(params["start_indices"], params["limit_indices"], strides, strict=True)
+    places = tuple(slice(*ends) for ends in ranges)
+    return box.reshaped(lambda array: array[places])
+
+
+def _padded(params: Mapping[str, Any], box: Box, padding: Box) -> Box:
+    """An array with more of one number around it, or with less of its own."""
+    config = params["padding_config"]
+    if any(interior for _, _, interior in config):
+        raise NoRuleError("JAX's pad between entries has no rule here")
+    more = [(max(0, low), max(0, high)) for low, high, _ in config]
+    less = tuple(
+        slice(max(0, -low), size + low_more + high_more - max(0, -high))
+        for (low, high, _), (low_more, high_more), size in zip(config, more, box.shape, strict=True)
+    )
+
+    def end(array: Array, value: Array) -> Array:
+        return np.pad(array, more, constant_values=value)[less]
+
+    return Box(end(box.low, padding.low), end(box.high, padding.high))
+
+
+def _split(params: Mapping[str, Any], box: Box) -> list[Box]:
+    """An array cut into pieces along an axis: the one primitive with several results."""
+    places = np.cumsum(params["sizes"])[:-1]
+    lows, highs = (np.split(end, places, params["axis"]) for end in (box.low, box.high))
+    return [Box(low, low if box.is_point else high) for low, high in zip(lows, highs, strict=True)]
+
+
+def _joined(params: Mapping[str, Any], *parts: Box) -> Box:
+    axis = params["dimension"]
+    return Box(
+        np.concatenate([part.low for part in parts], axis),
+        np.concatenate([part.high for part in parts], axis),
+    )
+
+
+def _flat_places(params: Mapping[str, Any], indices: Box, ahead: str) -> Array:
+    """The positions of a gather from an array of one dimension, or of a scatter into it."""
+    numbers = params["dimension_numbers"]
+    plain = (
+        indices.is_point
+        and getattr(numbers, ahead) == (0,)
+        and not any(numbers[0])
+        and not getattr(numbers, "operand_batching_dims", ())
+    )
+    if not plain:
+        raise NoRuleError("JAX's gather has a rule here for one flat position alone")
+    return indices.low[..., 0]
+
+
+def _gather(params: Mapping[str, Any], box: Box, indices: Box) -> Box:
+    places = _flat_places(params, indices, "start_index_map")
+    return box.reshaped(lambda array: array[places])
+
+
+def _scatter_add(params: Mapping[str, Any], box: Box, indices: Box, updates: Box) -> Box:
+    places = _flat_places(params, indices, "scatter_dims_to_operand_dims")
+    return boxes.add(box, boxes.total_at(updates, places, box.shape[0]))
+
+
 _WITH_PARAMETERS: dict[str, Rule] = {
+    "slice": _slice,
+    "pad": _padded,
+    "concatenate": _joined,
+    "gather": _gather,
+    "scatter-add": _scatter_add,
+    "scatter_add": _scatter_add,
     "broadcast_in_dim": _broadcast,
-    "reshape": lambda params, box: box.reshaped(lambda a: a.reshape(params["new_sizes"])),
+    "reshape": _reshaped,
     "squeeze": lambda params, box: box.reshaped(lambda a: np.squeeze(a, params["dimensions"])),
     "transpose": lambda params, box: box.reshaped(lambda a: np.transpose(a, params["permutation"])),
     "reduce_sum": lambda params, box: boxes.total(box, tuple(params["axes"])),

@@ -125,6 +125,10 @@ class Jets(Domain[Jet]):
         low, high = left[0].real, right[0].real
         return self.fixed(low if low.is_exact() and low == high else low.union(high))
 
+    def is_zero(self, value: Jet) -> bool:
+        """Whether it is the constant 0."""
+        return bool(value.length() <= 1 and value[0].is_zero())
+
     def undetermined(self) -> Jet:
         """NaN in every coefficient."""
         return self._series([self._scalar(flint().arb.nan())] * LENGTH)

@@ -10,23 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof.spec.derive import Derivation
+from backproof.spec.terms import Match
 
 FloatArray = NDArray[np.float64]
 
 
 def axis_sizes(derivation: Derivation, inputs: Mapping[str, FloatArray]) -> dict[str, int]:
-    """The size of each axis that the given arrays determine.
+    """The size of each axis that the given arrays and the program determine.
 
     Args:
         derivation: names the axes of each tensor and gradient.
         inputs: arrays by tensor name; names that the derivation does not know are ignored.
 
     Raises:
-        ValueError: an array has the wrong number of dimensions, or two arrays give one axis
-            different sizes.
+        ValueError: an array has the wrong number of dimensions, two arrays give one axis different
+            sizes, a size is not the one that the program fixes, or an axis is too short for a
+            position on it.
     """
+    program = derivation.program
     axes = dict(axes_by_name(derivation))
-    sizes: dict[str, int] = {}
+    sizes = {axis.name: axis.size for axis in program.axes.values() if axis.size is not None}
     for name, array in inputs.items():
         if name not in axes:
             continue
@@ -41,7 +44,32 @@ def axis_sizes(derivation: Derivation, inputs: Mapping[str, FloatArray]) -> dict
                 raise ValueError(
                     f"axis {axis} has size {sizes[axis]} and, in {name} of shape {shape}, {found}"
                 )
+    for node in program.positions:
+        _add_position(node, sizes)
     return sizes
+
+
+def _add_position(node: Match, sizes: dict[str, int]) -> None:
+    """Add the one size that follows from the others of an affine position, or check them all.
+
+    Raises:
+        ValueError: the axis is too short for the position.
+    """
+    open_ = [(index, factor) for index, factor in node.parts if index.axis not in sizes]
+    left = node.left.axis
+    last = node.offset + sum(
+        factor * (sizes[index.axis] - 1) for index, factor in node.parts if index.axis in sizes
+    )
+    if len(open_) == 1 and left in sizes:
+        # As many places as there is room for, as a layer without padding has outputs.
+        ((index, factor),) = open_
+        sizes[index.axis] = max(0, (sizes[left] - 1 - last) // factor + 1)
+    elif not open_:
+        empty = any(sizes[index.axis] == 0 for index, _ in node.parts)
+        if sizes.setdefault(left, 0 if empty else last + 1) <= last and not empty:
+            raise ValueError(
+                f"axis {left} has size {sizes[left]}, but a position reaches its entry {last}"
+            )
 
 
 def axes_by_name(derivation: Derivation) -> dict[str, tuple[str, ...]]:

@@ -14,6 +14,8 @@ from itertools import product
 from math import prod
 from typing import Generic, TypeVar
 
+from backproof.oracles.matching import loops, settled_in, settled_place
+from backproof.oracles.ties import Ties
 from backproof.spec.derive import Derivation
 from backproof.spec.functions import FUNCTIONS, X, formula, is_abstract
 from backproof.spec.terms import (
@@ -22,19 +24,24 @@ from backproof.spec.terms import (
     ZERO,
     Add,
     Apply,
+    Binder,
     Constant,
     Delta,
     Entry,
+    Hardmax,
     Index,
     LogSumExp,
+    Match,
+    Max,
     Mul,
     Number,
     Power,
+    Product,
     Size,
     Softmax,
     Sum,
     Term,
-    indices_in,
+    Where,
     mul,
     rebuild,
     tensors_in,
@@ -136,6 +143,35 @@ class Domain(ABC, Generic[S]):
                 best = position
         return best
 
+    def maximum(self, values: Sequence[S]) -> S:
+        """The largest of at least one value; where two may be it, a scalar that holds both."""
+        best = values[0]
+        for value in values[1:]:
+            side = self.side(self.minus(value, best), Fraction(0))
+            best = value if side > 0 else best if side < 0 else self.hull(best, value)
+        return best
+
+    def hardmax(self, values: Sequence[S], position: int, settled: bool) -> S:
+        """The share that a position has in the largest value.
+
+        On a tie it is anything from 0 to 1, as a derivative is; an equal share if that is settled.
+        """
+        zero, one = self.number(Fraction(0)), self.number(Fraction(1))
+        gaps = [
+            self.minus(values[position], value) for k, value in enumerate(values) if k != position
+        ]
+        sides = [self.side(gap, Fraction(0)) for gap in gaps]
+        if any(side < 0 for side in sides):
+            return zero
+        open_ = [gap for gap, side in zip(gaps, sides, strict=True) if not side]
+        if settled and all(map(self.is_zero, open_)):
+            return self.number(Fraction(1, 1 + len(open_)))
+        return self.hull(zero, one) if open_ else one
+
+    def is_zero(self, value: S) -> bool:
+        """Whether a scalar is surely and exactly 0, and does not move."""
+        return False
+
     def _ratios(self, values: Sequence[S], reference: int) -> list[S]:
         return [
             self.number(Fraction(1))
@@ -206,7 +242,7 @@ def work(derivation: Derivation, names: Iterable[str], sizes: Mapping[str, int])
         definition = derivation.definition(name)
         if definition is not None:
             target, value = definition
-            every = indices_in(value) | set(target.indices)
+            every = {*target.indices, *loops(value, sizes)}
             steps += prod(sizes[index.axis] for index in every)
     return steps
 
@@ -250,7 +286,10 @@ class Pointwise(Generic[S]):
         self._sizes = sizes
         self._domain = domain
         self._entries: dict[tuple[str, Place], S] = {}
-        self._codes: dict[Term, _Code[S]] = {}
+        self._codes: dict[tuple[Term, bool], _Code[S]] = {}
+        self._ties = Ties(derivation)
+        # Whose definition is being turned into code.
+        self._name = ""
         self._definitions: dict[str, tuple[tuple[Index, ...], _Code[S]] | None] = {}
         self._depth = 0
 
@@ -278,6 +317,7 @@ class Pointwise(Generic[S]):
             return found
         if name not in self._definitions:
             definition = self._derivation.definition(name)
+            self._name = name
             self._definitions[name] = (
                 None if definition is None else (definition[0].indices, self._code(definition[1]))
             )
@@ -297,12 +337,13 @@ class Pointwise(Generic[S]):
     # ------------------------------------------------------------ terms
 
     def _code(self, term: Term) -> _Code[S]:
-        found = self._codes.get(term)
+        key = (term, self._ties.is_stated(self._name))
+        found = self._codes.get(key)
         if found is None:
             found = self._make(term)
-            if isinstance(term, (Sum, Softmax, LogSumExp, Apply)):
+            if isinstance(term, (Binder, Softmax, Apply, Where)):
                 found = _remembering(found, tuple(term.free))
-            self._codes[term] = found
+            self._codes[key] = found
         return found
 
     def _make(self, term: Term) -> _Code[S]:
@@ -345,10 +386,23 @@ class Pointwise(Generic[S]):
             return self._softmax(term)
         if isinstance(term, LogSumExp):
             return self._logsumexp(term)
+        if isinstance(term, Match):
+            return self._match(term)
+        if isinstance(term, Where):
+            return self._where(term)
+        if isinstance(term, (Max, Product)):
+            return self._max(term) if isinstance(term, Max) else self._product(term)
+        if isinstance(term, Hardmax):
+            return self._hardmax(term)
         raise TypeError(f"{type(term).__name__} has no entry by entry rule: a bug in backproof")
 
     def _sum(self, term: Sum) -> _Code[S]:
-        domain, indices, body = self._domain, term.indices, self._code(term.body)
+        domain, body = self._domain, self._code(term.body)
+        matches = [
+            (node, index, self._sizes[index.axis]) for node, index in settled_in(term, self._sizes)
+        ]
+        gone = {index for _, index, _ in matches}
+        indices = [index for index in term.indices if index not in gone]
         ranges = [range(self._sizes[index.axis]) for index in indices]
 
         def summed(scope: _Scope) -> S:
@@ -357,10 +411,41 @@ class Pointwise(Generic[S]):
             terms = []
             for values in product(*ranges):
                 inner.update(zip(indices, values, strict=True))
-                terms.append(body(inner))
+                inside = True
+                for node, index, length in matches:
+                    inner[index], found = settled_place(node, index, inner, length)
+                    inside = inside and found
+                if inside:
+                    terms.append(body(inner))
             return domain.total(terms)
 
         return summed
+
+    def _match(self, term: Match) -> _Code[S]:
+        one, zero = self._domain.number(Fraction(1)), self._domain.number(Fraction(0))
+        left, offset, parts = term.left, term.offset, term.parts
+
+        def matched(scope: _Scope) -> S:
+            reached = offset + sum(factor * scope[i] for i, factor in parts)
+            return one if scope[left] == reached else zero
+
+        return matched
+
+    def _where(self, term: Where) -> _Code[S]:
+        domain = self._domain
+        test, above, below = map(self._code, term.children)
+        settled = self._ties.settled(self._name, tensors_in(term.test))
+
+        def chosen(scope: _Scope) -> S:
+            value = test(scope)
+            side = domain.side(value, Fraction(0))
+            if side > 0:
+                return above(scope)
+            if side < 0 or (settled and domain.is_zero(value)):
+                return below(scope)
+            return domain.hull(above(scope), below(scope))
+
+        return chosen
 
     def _along(self, index: Index, body: _Code[S], scope: _Scope) -> list[S]:
         inner = dict(scope)
@@ -380,6 +465,35 @@ class Pointwise(Generic[S]):
         def at(scope: _Scope) -> S:
             values = self._along(index, body, scope)
             return domain.logsumexp(values) if values else domain.undetermined()
+
+        return at
+
+    def _max(self, term: Max) -> _Code[S]:
+        domain, index, body = self._domain, term.index, self._code(term.body)
+
+        def at(scope: _Scope) -> S:
+            values = self._along(index, body, scope)
+            return domain.maximum(values) if values else domain.undetermined()
+
+        return at
+
+    def _product(self, term: Product) -> _Code[S]:
+        domain, index, body = self._domain, term.index, self._code(term.body)
+
+        def multiplied(scope: _Scope) -> S:
+            value = domain.number(Fraction(1))
+            for factor in self._along(index, body, scope):
+                value = domain.mul(value, factor)
+            return value
+
+        return multiplied
+
+    def _hardmax(self, term: Hardmax) -> _Code[S]:
+        domain, index, body = self._domain, term.index, self._code(term.body)
+        settled = self._ties.settled(self._name, tensors_in(term.body))
+
+        def at(scope: _Scope) -> S:
+            return domain.hardmax(self._along(index, body, scope), scope[term.at], settled)
 
         return at
 

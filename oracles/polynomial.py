@@ -32,7 +32,15 @@ from backproof.oracles.products import (
     two_product,
     value_product,
 )
-from backproof.oracles.radius import count, growth, is_product, roundoff, scalar
+from backproof.oracles.radius import (
+    count,
+    growth,
+    is_product,
+    roundoff,
+    scalar,
+    settled_operands,
+)
+from backproof.oracles.selection import picked
 from backproof.oracles.uncertain import (
     TRIFLE,
     MaybeArray,
@@ -43,7 +51,7 @@ from backproof.oracles.uncertain import (
     times,
     total,
 )
-from backproof.spec.plan import ArrayForm, Einsum, Named, Raised, Scalar, Total
+from backproof.spec.plan import ArrayForm, Chosen, Einsum, Named, Raised, Scalar, Total
 from backproof.spec.terms import ONE, Index, Term
 
 # So many products are summed in twice the precision: below that, NumPy's calls cost more anyway.
@@ -60,6 +68,8 @@ Entries = tuple[np.ndarray, ...]
 # At given entries: the value, what its rounding left, and a radius for both together.
 Sharper = Callable[[Entries], tuple[FloatArray, FloatArray, FloatArray]]
 Atom = Callable[[ArrayForm], Uncertain]
+# The choice between two branches that have been evaluated.
+Choice = Callable[[Chosen, Uncertain, Uncertain], Uncertain]
 
 
 class _Product:
@@ -251,6 +261,7 @@ class Polynomial:
         accumulate: the format of sums, where it is another.
         upper: products of bounds.
         atom: evaluates what is no sum or product.
+        choice: chooses between two branches, as an atom or as parts of a sum or product.
 
     Attributes:
         sharper: after ``result``: the reference at given entries by compensated sums, or None.
@@ -264,6 +275,7 @@ class Polynomial:
         accumulate: Format | None,
         upper: UpperProducts,
         atom: Atom,
+        choice: Choice,
     ) -> None:
         self._form = form
         self._out = form.indices
@@ -271,6 +283,7 @@ class Polynomial:
         self._fmt = fmt
         self._upper = upper
         self._atom = atom
+        self._choice = choice
         self._counts = count(form, sizes, fmt.bits)
         self._roundoff = roundoff(self._counts, fmt, accumulate)
         self._part_radii: list[MaybeArray] = []
@@ -328,6 +341,7 @@ class Polynomial:
         if isinstance(form, Einsum):
             # A diagonal such as X[i,i] has one dimension left.
             operands = [(self._factor(o), tuple(dict.fromkeys(o.indices))) for o in form.operands]
+            operands = picked(operands, settled_operands(form, self._sizes), self._sizes)
             operands = operands or [(Uncertain(np.ones(())), ())]
             return _Product(operands, form.indices, form.coefficient, self._sizes, self._upper)
         return _Product(
@@ -339,6 +353,8 @@ class Polynomial:
             return self._number(form)
         if isinstance(form, (Total, Einsum)) or is_product(form):
             return self._expanded(form)
+        if isinstance(form, Chosen):
+            return self._choice(form, self._factor(form.above), self._factor(form.below))
         found = self._atom(form)
         if isinstance(form, Named) and found.value.size >= 2**12:
             self._upper.keep(found.bulk)

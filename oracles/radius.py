@@ -13,9 +13,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from backproof.oracles.formats import Format
+from backproof.oracles.matching import settled
 from backproof.oracles.products import Sizes, extent
-from backproof.spec.plan import ArrayForm, Einsum, LogSumExpOver, Raised, Scalar, Total
-from backproof.spec.terms import Add, Constant, Mul, Number, Power, Size, Term
+from backproof.spec.plan import (
+    ArrayForm,
+    Chosen,
+    Einsum,
+    LogSumExpOver,
+    Matched,
+    Raised,
+    Scalar,
+    Total,
+)
+from backproof.spec.terms import Add, Constant, Index, Match, Mul, Number, Power, Size, Term
 
 CONSTANTS = {"pi": math.pi}
 # Positive integer powers up to this one are products; higher ones are functions of their base.
@@ -66,17 +76,42 @@ def count(form: ArrayForm, sizes: Sizes, bits: int) -> Counts:
             all(p.flat for p in parts) and not any(isinstance(p, Total) for p in form.parts),
         )
     if isinstance(form, Einsum):
-        operands = [count(operand, sizes, bits) for operand in form.operands]
+        # A match picks terms: those that it leaves out are no summands, and 1 is no factor.
+        factors = [o for o in form.operands if not isinstance(o, Matched)]
+        operands = [count(operand, sizes, bits) for operand in factors]
+        gone = [index for _, _, index in settled_operands(form, sizes)]
+        every = sum(o.factors for o in operands)
         return Counts(
-            extent(form.summed, sizes) * math.prod(o.terms for o in operands),
-            sum(o.factors for o in operands) + coefficient_roundings(form.coefficient, sizes, bits),
-            not any(isinstance(o, (Total, Einsum)) or is_product(o) for o in form.operands),
+            extent([i for i in form.summed if i not in gone], sizes)
+            * math.prod(o.terms for o in operands),
+            max(1, every + coefficient_roundings(form.coefficient, sizes, bits)),
+            all(_is_plain(o) for o in factors),
+        )
+    if isinstance(form, Chosen):
+        branches = [count(branch, sizes, bits) for branch in (form.above, form.below)]
+        return Counts(
+            max(b.terms for b in branches),
+            max(b.factors for b in branches),
+            _is_plain(form) and all(b.flat for b in branches),
         )
     if isinstance(form, Raised) and is_product(form):
         base = count(form.argument, sizes, bits)
         power = form.power.exponent.numerator
         return Counts(base.terms**power, base.factors * power, base.terms == 1 and base.flat)
     return Counts(1, 1)
+
+
+def _is_plain(form: ArrayForm) -> bool:
+    """Whether a form has nothing in it that could be multiplied out."""
+    if isinstance(form, Chosen):
+        return _is_plain(form.above) and _is_plain(form.below)
+    return not isinstance(form, (Total, Einsum)) and not is_product(form)
+
+
+def settled_operands(form: Einsum, sizes: Sizes) -> list[tuple[int, Match, Index]]:
+    """The matches among the operands that settle an index of the sum: number, match and index."""
+    numbers = {o.match: k for k, o in enumerate(form.operands) if isinstance(o, Matched)}
+    return [(numbers[node], node, index) for node, index in settled(numbers, form.summed, sizes)]
 
 
 def _is_logsumexp(form: ArrayForm) -> bool:

@@ -18,7 +18,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from backproof.oracles import atoms
+from backproof.oracles import atoms, choices, selection
 from backproof.oracles.elementary import Memo
 from backproof.oracles.formats import Format, format_of
 from backproof.oracles.outcome import FloatArray, axes_by_name, axis_sizes
@@ -27,25 +27,29 @@ from backproof.oracles.products import (
     BoolArray,
     UpperProducts,
 )
-from backproof.oracles.radius import (
-    is_product,
-)
+from backproof.oracles.radius import constant_roundings, is_product
+from backproof.oracles.ties import Ties
 from backproof.oracles.uncertain import Uncertain
 from backproof.spec.derive import Derivation
 from backproof.spec.plan import (
     ArrayForm,
+    Chosen,
     Einsum,
     Elementwise,
+    HardmaxAlong,
     Identity,
     LogSumExpOver,
+    Matched,
+    MaxOver,
     Named,
+    ProductOver,
     Raised,
     Scalar,
     SoftmaxAlong,
     Total,
     array_form,
 )
-from backproof.spec.terms import ONE, Index, Term
+from backproof.spec.terms import ONE, Index, Number, Term
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,11 +161,15 @@ class Evaluation:
             for name, array in {**inputs, **(given or {})}.items()
         }
         self._given = frozenset(given or ())
+        self._finite = all(np.isfinite(array).all() for array in self._inputs.values())
         self._axes = axes_by_name(derivation)
         self._sizes = axis_sizes(derivation, self._inputs)
         missing = sorted(set(derivation.program.axes) - set(self._sizes))
         if missing:
             raise ValueError(f"no array gives the size of axis {', '.join(missing)}")
+        self._ties = Ties(derivation)
+        # Whose definition is being evaluated.
+        self._name = ""
         self._known: dict[str, Uncertain] = {}
         self._sharper: dict[str, Sharper] = {}
         self._summands: dict[str, int] = {}
@@ -225,8 +233,10 @@ class Evaluation:
                 raise ValueError(f"{name} {known}")
             target, value = definition
             form = _form(value, target.indices)
+            outer, self._name = self._name, name
             with np.errstate(all="ignore"):
                 found = self._statement(form, name)
+            self._name = outer
             found = _shaped(found, tuple(self._sizes[i.axis] for i in target.indices))
         self._known[name] = found
         return found
@@ -248,10 +258,79 @@ class Evaluation:
         if isinstance(form, LogSumExpOver):
             axis = form.argument.indices.index(form.over)
             return atoms.logsumexp(self._atom(form.argument), axis, self._fmt)
+        if isinstance(form, Matched):
+            return selection.matched(form, self._sizes)
+        if isinstance(form, MaxOver):
+            axis = form.argument.indices.index(form.over)
+            return choices.largest(self._atom(form.argument), axis)
+        if isinstance(form, HardmaxAlong):
+            axis = form.indices.index(form.along)
+            settled = self._ties.settled(self._name, _tensors(form.argument))
+            return choices.hardmax(self._atom(form.argument), axis, settled)
+        if isinstance(form, ProductOver):
+            return self._product_over(form)
+        if isinstance(form, Chosen):
+            branches = (self._atom(form.above), self._atom(form.below))
+            return self._chosen(form, *branches)
         if isinstance(form, Raised) and not is_product(form):
             argument = self._atom(form.argument)
             return atoms.power(argument, form.power.exponent, self._fmt)
         return self._statement(form, None)
+
+    def _chosen(self, form: Chosen, above: Uncertain, below: Uncertain) -> Uncertain:
+        """The choice between two branches, however these were evaluated."""
+
+        def whole(array: Uncertain, part: ArrayForm) -> Uncertain:
+            return selection.spread_over(array, part.indices, form.indices, self._sizes)
+
+        return choices.chosen(
+            whole(self._test(form.test), form.test),
+            whole(above, form.above),
+            whole(below, form.below),
+            settled=self._ties.settled(self._name, _tensors(form.test)),
+            selects=self._finite,
+        )
+
+    def _test(self, form: ArrayForm) -> Uncertain:
+        """A test, of which the sign alone matters.
+
+        A difference of two numbers of the format has its exact sign, for it underflows gradually
+        (Sterbenz; Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 2.5).
+        """
+        found = self._atom(form)
+        if (
+            isinstance(form, Total)
+            and len(form.parts) == 2
+            and all(map(self._is_given, form.parts))
+        ):
+            found.own = found.spread = None
+        return found
+
+    def _is_given(self, form: ArrayForm) -> bool:
+        """Whether a part of a sum is, up to its sign, a number that no implementation rounds."""
+        if isinstance(form, Einsum) and len(form.operands) == 1 and not form.summed:
+            if not isinstance(form.coefficient, Number) or abs(form.coefficient.value) != 1:
+                return False
+            form = form.operands[0]
+        if isinstance(form, Scalar):
+            return constant_roundings(form.term, self._sizes, self._fmt.bits) == 0
+        if not isinstance(form, Named):
+            return False
+        array = self.tensor(form.name)
+        return array.own is None and array.spread is None
+
+    def _product_over(self, form: ProductOver) -> Uncertain:
+        without = selection.without_one(form)
+        argument = form.argument if without is None else without.argument
+        indices = form.argument.indices
+        factors = selection.spread_over(
+            self._atom(argument), argument.indices, indices, self._sizes
+        )
+        axis = indices.index(form.over)
+        if without is None:
+            return choices.product(factors, axis, self._fmt)
+        skipped = selection.diagonal(indices, (form.over, without.index), self._sizes)
+        return choices.product(factors, axis, self._fmt, skipped)
 
     def _statement(self, form: ArrayForm, name: str | None) -> Uncertain:
         if not isinstance(form, (Einsum, Total, Scalar)) and not is_product(form):
@@ -266,7 +345,7 @@ class Evaluation:
             if not form.summed and operand.indices == form.indices:
                 return self._statement(operand, name)
         statement = Polynomial(
-            form, self._sizes, self._fmt, self._accumulate, self._upper, self._atom
+            form, self._sizes, self._fmt, self._accumulate, self._upper, self._atom, self._chosen
         )
         found = statement.result()
         if name is not None and statement.sharper is not None:
@@ -278,6 +357,23 @@ class Evaluation:
 @lru_cache(maxsize=4096)
 def _form(value: Term, indices: tuple[Index, ...]) -> ArrayForm:
     return array_form(value, indices)
+
+
+@lru_cache(maxsize=4096)
+def _tensors(form: ArrayForm) -> frozenset[str]:
+    """The tensors that a form uses."""
+    if isinstance(form, Named):
+        return frozenset((form.name,))
+    parts: tuple[ArrayForm, ...] = ()
+    if isinstance(form, Einsum):
+        parts = form.operands
+    elif isinstance(form, Total):
+        parts = form.parts
+    elif isinstance(form, Chosen):
+        parts = (form.test, form.above, form.below)
+    elif not isinstance(form, (Scalar, Identity, Matched)):
+        parts = (form.argument,)
+    return frozenset().union(*map(_tensors, parts))
 
 
 def _given(array: FloatArray) -> Uncertain:

@@ -156,7 +156,8 @@ class Model:
     def sizes(self, sizes: Sizes) -> dict[str, int]:
         """The size of each axis of the spec; one of no known part has as many as outputs."""
         by_part = {axis: getattr(sizes, part) for part, axis in self.axes.items()}
-        return {axis: by_part.get(axis, sizes.o) for axis in self.spec.program.axes}
+        program = self.spec.program
+        return program.consistent({axis: by_part.get(axis, sizes.o) for axis in program.axes})
 
     def sizes_of(self, arrays: Mapping[str, Array]) -> Sizes:
         """The sizes that given arrays have."""

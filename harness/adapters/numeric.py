@@ -16,11 +16,16 @@ from backproof.spec.derive import Derivation
 from backproof.spec.functions import FUNCTIONS, formula
 from backproof.spec.plan import (
     ArrayForm,
+    Chosen,
     Einsum,
     Elementwise,
+    HardmaxAlong,
     Identity,
     LogSumExpOver,
+    Matched,
+    MaxOver,
     Named,
+    ProductOver,
     Raised,
     Scalar,
     SoftmaxAlong,
@@ -149,7 +154,35 @@ class Values:
         if isinstance(form, LogSumExpOver):
             axis = form.argument.indices.index(form.over)
             return np.asarray(np.logaddexp.reduce(self._value(form.argument), axis=axis))
-        return self._einsum(form)
+        if isinstance(form, Einsum):
+            return self._einsum(form)
+        return self._selected(form)
+
+    def _selected(self, form: Matched | MaxOver | ProductOver | HardmaxAlong | Chosen) -> Array:
+        if isinstance(form, Matched):
+            return self._matched(form)
+        if isinstance(form, Chosen):
+            test, above, below = (
+                self._aligned(part, form.indices) for part in (form.test, form.above, form.below)
+            )
+            found = np.where(test > 0, above, below)
+            return np.broadcast_to(found, self._shape(form.indices))
+        argument = self._value(form.argument)
+        if isinstance(form, HardmaxAlong):
+            return hardmax_value(argument, form.indices.index(form.along))
+        axis = form.argument.indices.index(form.over)
+        reduce = np.maximum if isinstance(form, MaxOver) else np.multiply
+        return np.asarray(reduce.reduce(argument, axis=axis))
+
+    def _matched(self, form: Matched) -> Array:
+        node = form.match
+        places = np.ogrid[tuple(slice(n) for n in self._shape(form.indices))]
+        at = dict(zip(form.indices, places, strict=True))
+        reached: Any = node.offset
+        for index, factor in node.parts:
+            reached = reached + factor * at[index]
+        found = np.asarray(at[node.left] == reached, dtype=np.float64)
+        return np.broadcast_to(found, self._shape(form.indices))
 
     def _shape(self, indices: tuple[Index, ...]) -> tuple[int, ...]:
         return tuple(self.sizes[i.axis] for i in indices)
@@ -173,7 +206,10 @@ class Values:
                 operands.append(np.ones(self.sizes[index.axis]))
                 inputs.append(_letter(letters, index))
         output = "".join(letters[i] for i in form.indices)
-        return np.asarray(np.einsum(f"{','.join(inputs)}->{output}", *operands))
+        # Two at a time where there are matches: all at once would run over all of their indices.
+        pairwise = any(isinstance(operand, Matched) for operand in form.operands)
+        equation = f"{','.join(inputs)}->{output}"
+        return np.asarray(np.einsum(equation, *operands, optimize=pairwise))
 
     def _scalar(self, term: Term) -> float:
         if isinstance(term, Number):
@@ -196,3 +232,10 @@ def softmax_value(argument: Array, axis: int) -> Array:
     """Softmax along an axis."""
     powers = np.exp(argument - argument.max(axis=axis, keepdims=True))
     return np.asarray(powers / powers.sum(axis=axis, keepdims=True))
+
+
+def hardmax_value(argument: Array, axis: int) -> Array:
+    """1 where the largest value along an axis is, shared where several are, else 0."""
+    largest = argument == argument.max(axis=axis, keepdims=True, initial=-np.inf)
+    shares = largest / np.maximum(largest.sum(axis=axis, keepdims=True), 1)
+    return np.asarray(shares, dtype=np.float64)
