@@ -21,16 +21,21 @@ from backproof.spec.terms import (
     Constant,
     Delta,
     Entry,
+    Hardmax,
     Index,
     LogSumExp,
+    Match,
+    Max,
     Mul,
     Number,
     Partial,
     Power,
+    Product,
     Size,
     Softmax,
     Sum,
     Term,
+    Where,
     apply,
     fresh,
     indices_in,
@@ -115,16 +120,24 @@ def opaque_function(application: Apply, argument: Any) -> Any:
 
 
 def sympy_equation(equation: Equation) -> Any:
-    """An equation as a ``sympy.Eq`` that holds for all values of the indices of its left side."""
+    """An equation as a ``sympy.Eq`` that holds for all values of the indices of its left side.
+
+    A size that the axes line fixes is a number.
+    """
     import sympy
 
-    return sympy.Eq(sympy_term(equation.target), sympy_term(equation.value), evaluate=False)
+    axes = equation.spec.program.axes.values()
+    fixed = {_size_symbol(a.name): sympy.Integer(a.size) for a in axes if a.size is not None}
+    sides = (sympy_term(side).xreplace(fixed) for side in (equation.target, equation.value))
+    return sympy.Eq(*sides, evaluate=False)
 
 
 def sympy_term(term: Term) -> Any:
     """A term over ``sympy.IndexedBase`` and ``sympy.Idx``, with sums of symbolic sizes.
 
-    The index n runs from 0 to size_n - 1, where size_n is a positive integer symbol.
+    The index n runs from 0 to size_n - 1, where size_n is a positive integer symbol. SymPy has no
+    largest value over an index: ``max`` and ``hardmax`` are functions of which it knows nothing,
+    of the body and the range of the index (and of the position).
     """
     return _Writer(_indexed, sympy_function).write(term)
 
@@ -139,6 +152,10 @@ def _idx(index: Index) -> Any:
     import sympy
 
     return sympy.Idx(index.name, _size_symbol(index.axis))
+
+
+def _range(index: Index) -> tuple[Any, int, Any]:
+    return _idx(index), 0, _size_symbol(index.axis) - 1
 
 
 def _indexed(entry: Entry) -> Any:
@@ -191,6 +208,17 @@ class _Writer:
             return sympy.exp(self.write(term.body)) / self.exponentials(other, moved)
         if isinstance(term, LogSumExp):
             return sympy.log(self.exponentials(term.index, term.body))
+        if isinstance(term, Match):
+            return self.match(term)
+        if isinstance(term, Where):
+            above, below = self.write(term.above), self.write(term.below)
+            return sympy.Piecewise((above, self.write(term.test) > 0), (below, True))
+        if isinstance(term, Product):
+            return self.product(term.index, term.body)
+        if isinstance(term, Max):
+            return self.largest(term.index, term.body)
+        if isinstance(term, Hardmax):
+            return self.hardmax(term)
         if isinstance(term, Partial):
             return sympy.Derivative(self.write(term.of), self.write(term.by))
         raise TypeError(f"{type(term).__name__} has no rule for SymPy: a bug in backproof")
@@ -206,11 +234,32 @@ class _Writer:
 
         return sympy.KroneckerDelta(_idx(term.left), _idx(term.right))
 
+    def match(self, term: Match) -> Any:
+        import sympy
+
+        place = sum((factor * _idx(index) for index, factor in term.parts), term.offset)
+        return sympy.KroneckerDelta(_idx(term.left), place)
+
     def sum(self, indices: Sequence[Index], body: Term) -> Any:
         import sympy
 
-        limits = ((_idx(i), 0, _size_symbol(i.axis) - 1) for i in indices)
-        return sympy.Sum(self.write(body), *limits)
+        return sympy.Sum(self.write(body), *map(_range, indices))
+
+    def product(self, index: Index, body: Term) -> Any:
+        import sympy
+
+        return sympy.Product(self.write(body), _range(index))
+
+    def largest(self, index: Index, body: Term) -> Any:
+        import sympy
+
+        return sympy.Function("max")(self.write(body), sympy.Tuple(*_range(index)))
+
+    def hardmax(self, term: Hardmax) -> Any:
+        import sympy
+
+        over = sympy.Tuple(*_range(term.index))
+        return sympy.Function("hardmax")(self.write(term.body), over, _idx(term.at))
 
 
 # ---------------------------------------------------------------- at given sizes
@@ -246,7 +295,34 @@ class _Explicit(_Writer):
     def sum(self, indices: Sequence[Index], body: Term) -> Any:
         import sympy
 
-        return sympy.Add(*(self.placed(indices, place, body) for place in self._places(indices)))
+        return sympy.Add(*self._values(indices, body))
+
+    def match(self, term: Match) -> Any:
+        import sympy
+
+        place = term.offset + sum(factor * self.at[index] for index, factor in term.parts)
+        return sympy.Integer(int(self.at[term.left] == place))
+
+    def product(self, index: Index, body: Term) -> Any:
+        import sympy
+
+        return sympy.Mul(*self._values((index,), body))
+
+    def largest(self, index: Index, body: Term) -> Any:
+        import sympy
+
+        return sympy.Max(*self._values((index,), body))
+
+    def hardmax(self, term: Hardmax) -> Any:
+        import sympy
+
+        values = self._values((term.index,), term.body)
+        top = sympy.Max(*values)
+        shares = [sympy.Piecewise((1, value >= top), (0, True)) for value in values]
+        return shares[self.at[term.at]] / sympy.Add(*shares)
+
+    def _values(self, indices: Sequence[Index], body: Term) -> list[Any]:
+        return [self.placed(indices, place, body) for place in self._places(indices)]
 
     def _places(self, indices: Sequence[Index]) -> Iterator[Position]:
         return itertools.product(*(range(self.sizes[i.axis]) for i in indices))
@@ -270,7 +346,7 @@ def components(
 
     Args:
         spec: the statements and their derivation.
-        sizes: of every axis, at least 1.
+        sizes: of every axis, at least 1; those that the program fixes need not be given.
         function: how functions are written: ``sympy_function`` or ``opaque_function``.
 
     Returns:
@@ -280,6 +356,7 @@ def components(
     Raises:
         SpecError: the size of an axis is missing or is no positive whole number.
     """
+    sizes = _consistent(spec, sizes)
     values = _forward(spec, sizes, function)
     for gradient in spec.derivation.gradients.values():
         if gradient.is_upstream:
@@ -319,7 +396,7 @@ def explicit_gradient(
     Args:
         spec: the statements; of its derivation nothing is used.
         tensor: with respect to which; an input or an intermediate.
-        sizes: of every axis, at least 1.
+        sizes: of every axis, at least 1; those that the program fixes need not be given.
         function: how functions are written: ``sympy_function`` or ``opaque_function``.
 
     Raises:
@@ -333,6 +410,7 @@ def explicit_gradient(
             f"no tensor is named '{tensor}'",
             help=suggestion(tensor, program.tensors) or f"known are {', '.join(program.tensors)}",
         )
+    sizes = _consistent(spec, sizes)
     at = _symbols(spec, tensor, sizes, tensor)
     values = _forward(spec, sizes, function, {tensor: at})
     objective = sympy.Integer(0)
@@ -382,14 +460,26 @@ def proved_equal(left: Any, right: Any) -> bool:
     return bool(sympy.expand(numerator) == 0)
 
 
+def _consistent(spec: Spec, sizes: Mapping[str, int]) -> dict[str, int]:
+    """The sizes of all axes.
+
+    Raises:
+        SpecError: one is missing or is no positive whole number.
+    """
+    program = spec.program
+    follow = {p.left.axis for p in program.positions}
+    follow |= {axis.name for axis in program.axes.values() if axis.size is not None}
+    for axis in program.axes:
+        size = sizes.get(axis)
+        if axis not in follow and (not isinstance(size, int) or size < 1):
+            raise SpecError(f"the size of axis '{axis}' is a positive whole number, found {size!r}")
+    return program.consistent(sizes)
+
+
 def _symbols(spec: Spec, tensor: str, sizes: Mapping[str, int], name: str) -> Components:
     import sympy
 
     axes = spec.program.tensors[tensor].axes
-    for axis in axes:
-        size = sizes.get(axis)
-        if not isinstance(size, int) or size < 1:
-            raise SpecError(f"the size of axis '{axis}' is a positive whole number, found {size!r}")
     places = itertools.product(*(range(sizes[axis]) for axis in axes))
     label = "{}[{}]" if axes else "{}"
     return {p: sympy.Symbol(label.format(name, ",".join(map(str, p))), real=True) for p in places}
@@ -407,6 +497,5 @@ def _forward(
         values.setdefault(name, _symbols(spec, name, sizes, name))
     for s in spec.program.statements:
         if s.target.tensor not in values:
-            _symbols(spec, s.target.tensor, sizes, s.target.tensor)
             values[s.target.tensor] = _Explicit(values, sizes, function).array(s.target, s.value)
     return values

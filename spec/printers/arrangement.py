@@ -8,12 +8,12 @@ transposed here: whoever prints a node says in which order the dimensions are wa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from backproof.spec import plan
-from backproof.spec.terms import ONE, Index, Term
+from backproof.spec.terms import ONE, ZERO, Index, Match, Mul, Number, Term, negative
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +156,11 @@ class Raised:
 
 
 @dataclass(frozen=True, slots=True)
-class SoftmaxAlong:
-    """Softmax along one index."""
+class Along:
+    """``softmax`` or ``hardmax`` along one index, which stays."""
 
-    along: Index
+    operator: str
+    index: Index
     argument: Node
 
     @property
@@ -169,16 +170,86 @@ class SoftmaxAlong:
 
 
 @dataclass(frozen=True, slots=True)
-class LogSumExpOver:
-    """Logarithm of the sum of exponentials over one index."""
+class Over:
+    """``logsumexp``, ``max`` or ``prod`` over one index, which goes."""
 
-    over: Index
+    operator: str
+    index: Index
     argument: Node
 
     @property
     def indices(self) -> tuple[Index, ...]:
         """Those of the argument but one."""
-        return tuple(i for i in self.argument.indices if i != self.over)
+        return tuple(i for i in self.argument.indices if i != self.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """``above`` where ``left`` is greater than ``right``, else ``below``, entry by entry.
+
+    A part that lacks an index is constant along it.
+    """
+
+    left: Node
+    right: Node
+    above: Node
+    below: Node
+    indices: tuple[Index, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """The larger (``max``) or the smaller (``min``) of two arrays, entry by entry."""
+
+    operator: str
+    first: Node
+    second: Node
+    indices: tuple[Index, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The entries of an array at affine positions: X[n,t+k] from an array over n and s.
+
+    The indices of the positions stand where the left index of the match stood.
+    """
+
+    position: Match
+    parts: tuple[Index, ...]
+    body: Node
+
+    @property
+    def indices(self) -> tuple[Index, ...]:
+        """Those of the array, with those of the positions in the place of one."""
+        place = self.body.indices.index(self.position.left)
+        return (*self.body.indices[:place], *self.parts, *self.body.indices[place + 1 :])
+
+
+@dataclass(frozen=True, slots=True)
+class Scattered:
+    """An array added up at affine positions: over n and s, the sum of those at t+k = s.
+
+    The body may lack indices of the positions: then it is constant along them.
+    """
+
+    position: Match
+    parts: tuple[Index, ...]
+    body: Node
+    indices: tuple[Index, ...]
+
+    @property
+    def inside(self) -> tuple[Index, ...]:
+        """The indices of the array that is added up."""
+        place = self.indices.index(self.position.left)
+        return (*self.indices[:place], *self.parts, *self.indices[place + 1 :])
+
+
+@dataclass(frozen=True, slots=True)
+class OneHot:
+    """1 where the left index of a match is at the position that its parts say, else 0."""
+
+    position: Match
+    indices: tuple[Index, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +280,13 @@ Node = (
     | Plus
     | Called
     | Raised
-    | SoftmaxAlong
-    | LogSumExpOver
+    | Along
+    | Over
+    | Chosen
+    | Extreme
+    | Taken
+    | Scattered
+    | OneHot
     | Contracted
     | Spread
 )
@@ -241,21 +317,140 @@ def _arrange(form: plan.ArrayForm, *, top: bool = False) -> Node:
         return Called(form.function, form.order, _arrange(form.argument))
     if isinstance(form, plan.Raised):
         return Raised(form.power.exponent, _arrange(form.argument))
-    if isinstance(form, plan.SoftmaxAlong):
-        return SoftmaxAlong(form.along, _arrange(form.argument))
-    if isinstance(form, plan.LogSumExpOver):
-        return LogSumExpOver(form.over, _arrange(form.argument))
-    operands = tuple(map(_arrange, form.operands))
-    present = {i for o in operands for i in o.indices}
+    if isinstance(form, plan.Matched):
+        return OneHot(form.match, form.indices)
+    if isinstance(form, plan.Chosen):
+        return _choice(form)
+    if isinstance(form, (plan.SoftmaxAlong, plan.HardmaxAlong)):
+        return Along(_ALONG[type(form)], form.along, _arrange(form.argument))
+    if isinstance(form, (plan.LogSumExpOver, plan.MaxOver, plan.ProductOver)):
+        return Over(_OVER[type(form)], form.over, _arrange(form.argument))
+    return _contraction(form, top=top)
+
+
+_ALONG: Mapping[type[plan.ArrayForm], str] = {
+    plan.SoftmaxAlong: "softmax",
+    plan.HardmaxAlong: "hardmax",
+}
+_OVER: Mapping[type[plan.ArrayForm], str] = {
+    plan.LogSumExpOver: "logsumexp",
+    plan.MaxOver: "max",
+    plan.ProductOver: "prod",
+}
+
+
+def _contraction(form: plan.Einsum, *, top: bool) -> Node:
+    present = {i for o in form.operands for i in o.indices}
     kept = tuple(i for i in form.indices if i in present)
     node: Node = Value(form.coefficient)
-    if operands:
-        node = _product(operands, kept, form.summed)
+    if form.operands:
+        node = _scattered(form, kept) or _product(_taken(form), kept, form.summed)
         if form.coefficient is not ONE:
             node = Scaled(form.coefficient, node)
     if len(kept) < len(form.indices) and not top:
         return Spread(node, form.indices)
     return node
+
+
+# ---------------------------------------------------------------- conditions
+
+
+def _choice(form: plan.Chosen) -> Node:
+    test, above, below = (_arrange(part) for part in (form.test, form.above, form.below))
+    left, right = _compared(test)
+    for first, second in ((left, right), (test, Value(ZERO))):
+        if (above, below) == (first, second):
+            return Extreme("max", above, below, _native((above, below), form.indices))
+        if (below, above) == (first, second):
+            return Extreme("min", below, above, _native((above, below), form.indices))
+    parts = (left, right, above, below)
+    return Chosen(left, right, above, below, _native(parts, form.indices))
+
+
+def _compared(test: Node) -> tuple[Node, Node]:
+    """The two sides of a comparison whose difference is the test: nothing is subtracted."""
+    parts = test.parts if isinstance(test, Plus) else (test,)
+    negated = [(part, _negated(part)) for part in parts]
+    left = [part for part, opposite in negated if opposite is None]
+    right = [opposite for _, opposite in negated if opposite is not None]
+    if not left and len(parts) > 1:
+        return test, Value(ZERO)
+    return _added(left), _added(right)
+
+
+def _added(parts: Sequence[Node]) -> Node:
+    if not parts:
+        return Value(ZERO)
+    if len(parts) == 1:
+        return parts[0]
+    every = tuple(dict.fromkeys(i for part in parts for i in part.indices))
+    return Plus(tuple(parts), _native(parts, every))
+
+
+def _negated(part: Node) -> Node | None:
+    """The opposite of a part that has a negative coefficient; None for another."""
+    coefficient = part.coefficient if isinstance(part, Scaled) else None
+    if isinstance(part, Value):
+        coefficient = part.term
+    if coefficient is None:
+        return None
+    number = coefficient.factors[0] if isinstance(coefficient, Mul) else coefficient
+    if not isinstance(number, Number) or number.value >= 0:
+        return None
+    opposite = negative(coefficient)
+    if isinstance(part, Value):
+        return Value(opposite)
+    assert isinstance(part, Scaled)
+    return part.body if opposite is ONE else Scaled(opposite, part.body)
+
+
+# ---------------------------------------------------------------- affine positions
+
+
+def _taken(form: plan.Einsum) -> tuple[Node, ...]:
+    """The operands; an array whose index only a match has is taken at the match's positions."""
+    operands = list(map(_arrange, form.operands))
+    for match in [o.position for o in operands if isinstance(o, OneHot)]:
+        holding = _holding(operands, match.left)
+        others = [k for k in holding if not _is_one_hot(operands[k], match)]
+        if match.left in form.indices or len(others) != 1 or len(holding) != 2:
+            continue
+        body = operands[others[0]]
+        parts = _parts(match, form)
+        apart = not set(parts) & set(body.indices)
+        if body.indices.count(match.left) == 1 and apart and not isinstance(body, OneHot):
+            operands[others[0]] = Taken(match, parts, body)
+            operands = [o for o in operands if not _is_one_hot(o, match)]
+    return tuple(operands)
+
+
+def _is_one_hot(node: Node, match: Match) -> bool:
+    return isinstance(node, OneHot) and node.position is match
+
+
+def _scattered(form: plan.Einsum, kept: tuple[Index, ...]) -> Node | None:
+    """A sum over all positions of a match whose left index is kept; None for another product."""
+    for k, operand in enumerate(form.operands):
+        if not isinstance(operand, plan.Matched) or len(form.operands) == 1:
+            continue
+        match = operand.match
+        parts = _parts(match, form)
+        rest = (*form.operands[:k], *form.operands[k + 1 :])
+        held = {i for o in rest for i in o.indices}
+        if match.left not in kept or match.left in held or set(parts) & set(kept):
+            continue
+        inside = tuple(i for i in (*kept, *parts) if i in held)
+        body = _contraction(plan.Einsum(rest, inside), top=True)
+        return Scattered(match, parts, body, kept)
+    return None
+
+
+def _parts(match: Match, form: plan.Einsum) -> tuple[Index, ...]:
+    """The indices of a match's position, in the order in which a contraction has them."""
+    arrays = (o for o in form.operands if not isinstance(o, plan.Matched))
+    order = dict.fromkeys((*form.indices, *(i for o in arrays for i in o.indices)))
+    parts = [index for index, _ in match.parts]
+    return (*(i for i in order if i in parts), *(i for i in parts if i not in order))
 
 
 def _native(nodes: Sequence[Node], indices: Iterable[Index]) -> tuple[Index, ...]:
@@ -268,10 +463,14 @@ def _product(
     operands: tuple[Node, ...], kept: tuple[Index, ...], summed: tuple[Index, ...]
 ) -> Node:
     whole = Contracted(operands, kept)
-    if any(isinstance(o, Identity) or len(set(o.indices)) < len(o.indices) for o in operands):
+    if len(operands) == 1 and sorted(operands[0].indices) == sorted(kept):
+        return operands[0]
+    if any(
+        isinstance(o, (Identity, OneHot)) or len(set(o.indices)) < len(o.indices) for o in operands
+    ):
         return whole
     live = list(operands)
-    waiting = list(summed)
+    waiting = [s for s in summed if _holding(live, s)]
     while waiting:
         step = _single(live, waiting) or _paired(live, waiting) or _crowded(live, waiting)
         if step is None:
@@ -280,6 +479,11 @@ def _product(
         present = {i for node in live for i in node.indices}
         waiting = [s for s in waiting if s in present]
     return _combined(live, kept) or whole
+
+
+def _is_fixed(node: Node) -> bool:
+    """Whether a factor has a place in an einsum alone."""
+    return isinstance(node, (Identity, OneHot)) or len(set(node.indices)) < len(node.indices)
 
 
 def _holding(live: list[Node], index: Index) -> list[int]:

@@ -33,7 +33,7 @@ def identifiers(program: Program, reserved: Iterable[str]) -> Mapping[str, str]:
     """
     taken = set(reserved) | set(keyword.kwlist)
     found: dict[str, str] = {}
-    for name in (*program.tensors, *map(gradient_name, program.tensors)):
+    for name in dict.fromkeys((*program.tensors, *map(gradient_name, program.tensors))):
         candidate = identifier(name)
         while candidate in taken:
             candidate += "_"

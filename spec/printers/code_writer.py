@@ -6,16 +6,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from backproof.spec.errors import SpecError
 from backproof.spec.printers import arrangement as tree
 from backproof.spec.printers.code_names import derivative_argument
+from backproof.spec.printers.code_sizes import AxisSizes
 from backproof.spec.printers.dialect import Dialect, Rule
 from backproof.spec.printers.einsum_form import einsum_letters
 from backproof.spec.terms import (
     ONE,
+    ZERO,
     Add,
     Constant,
     Index,
+    Match,
     Mul,
     Number,
     Power,
@@ -28,6 +30,8 @@ from backproof.spec.terms import (
 # How tightly a text holds together. Python gives * / and @ one rank; a reader does not, so a
 # matrix product inside a product by entries stands in brackets.
 SUM, ENTRYWISE, CHAIN, POWER, ATOM = range(5)
+
+_EXTREMES = {"max": "maximum", "min": "minimum"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class CodeWriter:
         dialect: the library.
         names: the identifier of each tensor.
         scope: arrays whose shapes may be asked for, with the axes of their dimensions.
+        sizes: of the axes.
         used: the helpers that the code so far calls.
         reserved: identifiers that no argument may have.
         functions: the abstract functions that it calls, as arguments; in order.
@@ -55,6 +60,7 @@ class CodeWriter:
     dialect: Dialect
     names: Mapping[str, str]
     scope: Sequence[tuple[str, tuple[str, ...]]]
+    sizes: AxisSizes
     used: dict[str, None] = field(default_factory=dict)
     reserved: Collection[str] = ()
     functions: dict[str, None] = field(default_factory=dict)
@@ -106,14 +112,12 @@ class CodeWriter:
         return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
     def size(self, axis: str) -> str:
-        """The size of an axis, from the shape of an array in scope."""
-        for name, axes in self.scope:
-            if axis in axes:
-                return f"{name}.shape[{axes.index(axis)}]"
-        raise SpecError(
-            f"no array that the code is given has the axis '{axis}', so its size is unknown",
-            help="the equations are right, but they cannot be printed as code",
-        )
+        """The size of an axis, from the shapes of the arrays in scope."""
+        return self.sizes.size(axis, self.scope)
+
+    def dtype(self) -> str:
+        """The dtype of an array in scope."""
+        return f"{self.scope[0][0]}.dtype" if self.scope else "float"
 
     # ------------------------------------------------------------ levels
 
@@ -137,11 +141,14 @@ class CodeWriter:
             return self.full(node, order)
         if isinstance(node, tree.Scaled):
             return self._scaled(node.coefficient, self.operand(node.body, wanted))
-        if isinstance(node, tree.Reduced) and len(node.over) == 1 == len(wanted) - len(order):
-            # The axis that is summed away keeps its place, for the one that is wanted there.
-            places = tuple(i if i in order else node.over[0] for i in wanted)
-            body = self.held(self.full(node.body, places), ATOM)
-            return Piece(f"{body}.sum({self._axes(node.over, places)}, keepdims=True)", ATOM)
+        reduction = _reduction(node)
+        if reduction and len(reduction.over) == 1 == len(wanted) - len(order):
+            # The axis that is reduced keeps its place, for the one that is wanted there.
+            (over,) = reduction.over
+            places = tuple(i if i in order else over for i in wanted)
+            body = self.held(self.full(reduction.body, places), ATOM)
+            arguments = f"axis={places.index(over)}, keepdims=True"
+            return Piece(f"{body}.{reduction.method}({arguments})", ATOM)
         first = wanted.index(order[0])
         view = ", ".join(":" if i in order else "None" for i in wanted[first:])
         return Piece(f"{self.held(self.full(node, order), ATOM)}[{view}]", ATOM)
@@ -163,10 +170,11 @@ class CodeWriter:
         if isinstance(node, tree.Scaled):
             mean = self._mean(node, wanted)
             return mean or self._scaled(node.coefficient, self.full(node.body, wanted))
-        if isinstance(node, tree.Reduced):
-            order = self._order(node.body, wanted)
-            body = self.held(self.full(node.body, order), ATOM)
-            return Piece(f"{body}.sum({self._axes(node.over, order)})", ATOM)
+        reduction = _reduction(node)
+        if reduction:
+            order = self._order(reduction.body, wanted)
+            body = self.held(self.full(reduction.body, order), ATOM)
+            return Piece(f"{body}.{reduction.method}({self._axes(reduction.over, order)})", ATOM)
         if isinstance(node, tree.Plus):
             return self._plus(node, wanted)
         if isinstance(node, tree.Contracted):
@@ -182,20 +190,93 @@ class CodeWriter:
             return self._called(node, wanted)
         if isinstance(node, tree.Raised):
             return self._raised(self.full(node.argument, wanted), node.exponent)
-        if isinstance(node, tree.SoftmaxAlong):
+        if isinstance(node, tree.Along):
             argument = self.signed(self.full(node.argument, wanted))
-            return self._apply(self.dialect.softmax, argument, wanted.index(node.along))
-        if isinstance(node, tree.LogSumExpOver):
+            return self._apply(self.dialect.along[node.operator], argument, wanted, node.index)
+        if isinstance(node, tree.Over):
             order = self._order(node.argument, wanted)
             argument = self.signed(self.full(node.argument, order))
-            return self._apply(self.dialect.logsumexp, argument, order.index(node.over))
+            return self._apply(self.dialect.along[node.operator], argument, order, node.index)
+        if isinstance(node, tree.Chosen):
+            return self._chosen(node, wanted)
+        if isinstance(node, tree.Extreme):
+            both = (self.signed(self.operand(x, wanted)) for x in (node.first, node.second))
+            name = _EXTREMES[node.operator]
+            return Piece(f"{self.dialect.module}.{name}({', '.join(both)})", ATOM)
+        if isinstance(node, tree.Taken):
+            return self._taken(node, wanted)
+        if isinstance(node, tree.OneHot):
+            return self._one_hot(node, wanted)
+        if isinstance(node, tree.Scattered):
+            return self._scattered(node, wanted)
         raise TypeError(f"{type(node).__name__} has no rule in code: a bug in backproof")
 
     def _leaf(self, node: tree.Leaf | tree.Identity) -> str:
         if isinstance(node, tree.Leaf):
             return self.names[node.name]
-        dtype = f", dtype={self.scope[0][0]}.dtype" if self.scope else ""
+        dtype = f", dtype={self.dtype()}" if self.scope else ""
         return f"{self.dialect.module}.eye({self.size(node.indices[0].axis)}{dtype})"
+
+    # ------------------------------------------------------------ conditions
+
+    def _chosen(self, node: tree.Chosen, wanted: tuple[Index, ...]) -> Piece:
+        above, below = (self.signed(self.operand(x, wanted)) for x in (node.above, node.below))
+        test = self._comparison(node, wanted)
+        text = f"{self.dialect.module}.where({test}, {above}, {below})"
+        if not node.above.indices and not node.below.indices:
+            # Two numbers make an array of a dtype of their own.
+            text += f".astype({self.dtype()})"
+        return Piece(text, ATOM)
+
+    def _comparison(self, node: tree.Chosen, wanted: tuple[Index, ...]) -> str:
+        left, right = (self.signed(self.operand(x, wanted)) for x in (node.left, node.right))
+        return f"{left} > {right}"
+
+    # ------------------------------------------------------------ affine positions
+
+    def _taken(self, node: tree.Taken, wanted: tuple[Index, ...]) -> Piece:
+        ordered = tree.Taken(node.position, tuple(sorted(node.parts, key=wanted.index)), node.body)
+        own = node.body.indices
+        before = ":, " * own.index(node.position.left)
+        array = self.held(self.full(node.body, own), ATOM)
+        text = f"{array}[{before}{self._places(node.position, ordered.parts)}]"
+        return self._turned(text, ordered.indices, wanted)
+
+    def _one_hot(self, node: tree.OneHot, wanted: tuple[Index, ...]) -> Piece:
+        left = self._counted(node.position.left, 1, wanted)
+        places = self._places(node.position, wanted)
+        return Piece(f"({left} == {places}).astype({self.dtype()})", ATOM)
+
+    def _places(self, position: Match, indices: tuple[Index, ...]) -> str:
+        """An affine position as an array of whole numbers over the indices."""
+        factors = dict(position.parts)
+        texts = [self._counted(i, factors[i], indices) for i in indices if i in factors]
+        if position.offset or not texts:
+            texts.append(str(position.offset))
+        return " + ".join(texts)
+
+    def _counted(self, index: Index, factor: int, indices: tuple[Index, ...]) -> str:
+        """0, a factor, twice the factor, ... along one of the indices."""
+        size = self.sizes.variable(index.axis, self.scope)
+        text = f"{self.dialect.module}.arange({size})"
+        later = len(indices) - 1 - indices.index(index)
+        if later:
+            text += f"[:{', None' * later}]"
+        return text if factor == 1 else f"{factor} * {text}"
+
+    def _scattered(self, node: tree.Scattered, wanted: tuple[Index, ...]) -> Piece:
+        self.used["scattered"] = None
+        left = node.position.left
+        axis = wanted.index(left)
+        inside = (*wanted[:axis], *node.parts, *wanted[axis + 1 :])
+        order = tuple(i for i in inside if i in node.body.indices)
+        body = self.full(node.body, order)
+        values = self.signed(body)
+        if order != inside:
+            view = ", ".join(":" if i in order else "None" for i in inside)
+            values = f"{self.held(body, ATOM)}[{view}]"
+        places = self._places(node.position, node.parts)
+        return Piece(f"scattered({values}, {places}, {self.size(left.axis)}, axis={axis})", ATOM)
 
     def _turned(self, text: str, own: tuple[Index, ...], wanted: tuple[Index, ...]) -> Piece:
         if own == wanted:
@@ -252,10 +333,10 @@ class CodeWriter:
     def _product(self, node: tree.Entrywise, wanted: tuple[Index, ...]) -> Piece:
         above: list[Piece] = []
         below: list[Piece] = []
-        masks: list[tree.Called] = []
+        masks: list[tree.Called | tree.Chosen] = []
         for factor in node.factors:
             if _is_mask(factor):
-                assert isinstance(factor, tree.Called)
+                assert isinstance(factor, (tree.Called, tree.Chosen))
                 masks.append(factor)
             elif isinstance(factor, tree.Raised) and factor.exponent < 0:
                 raised = tree.Raised(-factor.exponent, factor.argument)
@@ -265,16 +346,23 @@ class CodeWriter:
         # A comparison takes the dtype of an array that multiplies it, but not that of a number.
         plain = any(f.indices and not _is_mask(f) for f in node.factors)
         for mask in masks:
-            piece = self.operand(mask, wanted)
-            if plain and mask.indices == wanted:
-                argument = self.full(mask.argument, wanted)
-                piece = Piece(f"({self.signed(argument)} > 0)", ATOM)
-            above.append(piece)
+            turned = isinstance(mask, tree.Called) and mask.indices != wanted
+            compared = plain and set(mask.indices) == set(wanted) and not turned
+            above.append(self._mask(mask, wanted) if compared else self.operand(mask, wanted))
         minus = sum(p.minus for p in above) % 2 == 1
         above = [Piece(p.text, p.level) for p in above]
         text = " * ".join(self.held(p, POWER) for p in above) or "1"
         text = " / ".join((text, *(self.held(p, POWER) for p in below)))
         return Piece(text, ENTRYWISE, minus)
+
+    def _mask(self, mask: tree.Called | tree.Chosen, wanted: tuple[Index, ...]) -> Piece:
+        if isinstance(mask, tree.Called):
+            return Piece(f"({self.signed(self.full(mask.argument, wanted))} > 0)", ATOM)
+        # For a single value, Python's own inverse of a truth value is no truth value.
+        if not wanted and mask.above == tree.Value(ZERO):
+            return self._chosen(mask, wanted)
+        inverse = "~" if mask.above == tree.Value(ZERO) else ""
+        return Piece(f"{inverse}({self._comparison(mask, wanted)})", ATOM)
 
     def _called(self, node: tree.Called, wanted: tuple[Index, ...]) -> Piece:
         argument = self.signed(self.full(node.argument, wanted))
@@ -289,9 +377,12 @@ class CodeWriter:
             return Piece(f"float({piece.text})", ATOM)
         return piece
 
-    def _apply(self, rule: Rule, argument: str, axis: int | None = None) -> Piece:
+    def _apply(
+        self, rule: Rule, argument: str, order: Sequence[Index] = (), along: Index | None = None
+    ) -> Piece:
         if rule.helper:
             self.used[rule.helper] = None
+        axis = order.index(along) if along else None
         text = rule.template.format(z=argument, axis=axis)
         return Piece(text, ATOM if rule.atomic else SUM)
 
@@ -372,7 +463,8 @@ class CodeWriter:
         if isinstance(term, Constant):
             return Piece(f"{self.dialect.module}.{term.name}", ATOM)
         if isinstance(term, Size):
-            return Piece(self.size(term.axis), ATOM)
+            text = self.size(term.axis)
+            return Piece(text, SUM if " " in text else ATOM)
         if isinstance(term, Add):
             return self._plus(tree.Plus(tuple(map(tree.Value, term.terms)), ()), ())
         if isinstance(term, Power) and term.exponent > 0:
@@ -384,7 +476,26 @@ class CodeWriter:
         return Piece(text, ENTRYWISE if below or len(above) > 1 else ATOM, minus)
 
 
+@dataclass(frozen=True, slots=True)
+class _Reduction:
+    """An array from which a method of arrays takes away some axes."""
+
+    method: str
+    over: tuple[Index, ...]
+    body: tree.Node
+
+
+def _reduction(node: tree.Node) -> _Reduction | None:
+    if isinstance(node, tree.Reduced):
+        return _Reduction("sum", node.over, node.body)
+    if isinstance(node, tree.Over) and node.operator in ("max", "prod"):
+        return _Reduction(node.operator, (node.index,), node.argument)
+    return None
+
+
 def _is_mask(node: tree.Node) -> bool:
+    if isinstance(node, tree.Chosen):
+        return {node.above, node.below} == {tree.Value(ZERO), tree.Value(ONE)}
     return isinstance(node, tree.Called) and (node.function, node.order) in (
         ("relu", 1),
         ("step", 0),

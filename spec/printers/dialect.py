@@ -46,8 +46,7 @@ class Dialect:
         optional_imports: those at the top of a program that uses the module.
         rules: by the name of the function and the order of the derivative.
         helpers: by name, in the order in which they are printed.
-        softmax: the rule of softmax, with ``{axis}``.
-        logsumexp: likewise.
+        along: the rules of softmax, hardmax and logsumexp, with ``{axis}``.
         copies: whether a result that is a bare name or a view has to be copied.
     """
 
@@ -55,8 +54,7 @@ class Dialect:
     imports: tuple[str, ...]
     rules: Mapping[tuple[str, int], Rule]
     helpers: Mapping[str, Helper]
-    softmax: Rule
-    logsumexp: Rule
+    along: Mapping[str, Rule]
     copies: bool
     optional_imports: tuple[str, ...] = ()
 

@@ -10,6 +10,7 @@ from functools import singledispatchmethod
 from typing import TYPE_CHECKING
 
 from backproof.spec.derive import gradient_name
+from backproof.spec.printers.index import compared, placed_entry
 from backproof.spec.printers.matrix_writer import (
     ATOM,
     POWER,
@@ -23,19 +24,25 @@ from backproof.spec.program import Program
 from backproof.spec.terms import (
     Add,
     Apply,
+    Binder,
     Constant,
     Delta,
     Entry,
+    Hardmax,
     Index,
     LogSumExp,
+    Match,
+    Max,
     Mul,
     Number,
     Partial,
     Power,
+    Product,
     Size,
     Softmax,
     Sum,
     Term,
+    Where,
     mul,
     power,
 )
@@ -104,6 +111,14 @@ class DisplayWriter(MatrixWriter):
         """An entry of a tensor."""
 
     @abstractmethod
+    def position(self, parts: Sequence[tuple[int, str]], offset: int) -> str:
+        """An affine position: indices, each with its factor, and an offset."""
+
+    @abstractmethod
+    def index(self, name: str) -> str:
+        """An index."""
+
+    @abstractmethod
     def kronecker(self, left: str, right: str) -> str:
         """Kronecker's delta."""
 
@@ -120,8 +135,20 @@ class DisplayWriter(MatrixWriter):
         """A product of numbers."""
 
     @abstractmethod
-    def sum_over(self, indices: Sequence[str], body: str) -> str:
-        """A sum over indices."""
+    def reduced_over(self, operator: str, indices: Sequence[str], body: str) -> str:
+        """``sum``, ``prod`` or ``max`` over indices."""
+
+    @abstractmethod
+    def largest_at(self, at: str, index: str, body: str) -> str:
+        """1 where the body, as a function of the index, is largest, at a position; else 0."""
+
+    @abstractmethod
+    def indicator(self, condition: str) -> str:
+        """1 where a condition is true, else 0."""
+
+    @abstractmethod
+    def cases(self, condition: str, above: str, below: str) -> str:
+        """One text where the condition is true, else the other."""
 
     # ------------------------------------------------------------ equations
 
@@ -152,7 +179,7 @@ class DisplayWriter(MatrixWriter):
 
     @write.register
     def _(self, term: Entry) -> Piece:
-        return Piece(self.entry(term.tensor, _names(term.indices)), ATOM)
+        return Piece(self.entry(term.tensor, self._indices(term.indices)), ATOM)
 
     @write.register(Number)
     @write.register(Constant)
@@ -162,7 +189,12 @@ class DisplayWriter(MatrixWriter):
 
     @write.register
     def _(self, term: Delta) -> Piece:
-        return Piece(self.kronecker(term.left.name, term.right.name), ATOM)
+        left, right = self._indices((term.left, term.right))
+        return Piece(self.kronecker(left, right), ATOM)
+
+    @write.register
+    def _(self, term: Match) -> Piece:
+        return Piece(self.kronecker(self.index(term.left.name), self._position(term)), ATOM)
 
     @write.register
     def _(self, term: Partial) -> Piece:
@@ -191,8 +223,47 @@ class DisplayWriter(MatrixWriter):
 
     @write.register
     def _(self, term: Sum) -> Piece:
+        placed = placed_entry(term)
+        if placed is None:
+            return self._over("sum", term)
+        over, only, matches = placed
+        shown = (
+            self._position(matches[i]) if i in matches else self.index(i.name) for i in only.indices
+        )
+        body = self.entry(only.tensor, list(shown))
+        if not over:
+            return Piece(body, ATOM)
+        return Piece(self.reduced_over("sum", self._indices(over), body), PRODUCT)
+
+    @write.register
+    def _(self, term: Product) -> Piece:
+        return self._over("prod", term)
+
+    @write.register
+    def _(self, term: Max) -> Piece:
+        return self._over("max", term)
+
+    def _over(self, operator: str, term: Binder) -> Piece:
         # A sum reaches to the end of a product; as a factor before others it needs brackets.
-        return Piece(self.sum_over(_names(term.indices), self._held(term.body, PRODUCT)), PRODUCT)
+        body = self._held(term.body, PRODUCT)
+        return Piece(self.reduced_over(operator, self._indices(term.bound), body), PRODUCT)
+
+    @write.register
+    def _(self, term: Hardmax) -> Piece:
+        at, index = self._indices((term.at, term.index))
+        return Piece(self.largest_at(at, index, self._held(term.body, PRODUCT)), ATOM)
+
+    @write.register
+    def _(self, term: Where) -> Piece:
+        left, right = compared(term.test)
+        condition = self.greater(self.index_term(left), self.index_term(right))
+        return self.chosen(condition, self.index_term(term.above), self.index_term(term.below))
+
+    def chosen(self, condition: str, above: str, below: str) -> Piece:
+        if (above, below) == (self.integer(1), self.integer(0)):
+            return Piece(self.indicator(condition), ATOM)
+        # Cases reach to the end of a product; as a factor they need brackets.
+        return Piece(self.cases(condition, above, below), SUM)
 
     @write.register
     def _(self, term: Apply) -> Piece:
@@ -205,6 +276,12 @@ class DisplayWriter(MatrixWriter):
     @write.register
     def _(self, term: LogSumExp) -> Piece:
         return Piece(self.along("logsumexp", [term.index.name], self.index_term(term.body)), ATOM)
+
+    def _indices(self, indices: Iterable[Index]) -> list[str]:
+        return [self.index(i.name) for i in indices]
+
+    def _position(self, term: Match) -> str:
+        return self.position([(f, self.index(i.name)) for i, f in term.parts], term.offset)
 
     def _fraction(self, minus: bool, above: Sequence[Piece], below: Sequence[Piece]) -> Piece:
         if not below:
@@ -222,7 +299,3 @@ class DisplayWriter(MatrixWriter):
 
 def _known(term: Term) -> bool:
     return isinstance(term, Number)
-
-
-def _names(indices: Iterable[Index]) -> list[str]:
-    return [i.name for i in indices]

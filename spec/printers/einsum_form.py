@@ -2,7 +2,8 @@
 
 Around the einsums stand the operations that NumPy does entry by entry, its broadcasting included:
 ``Z = einsum('ni,oi->no', X, W) + b``, and ``b[:, None]`` where b is constant along the last axis.
-``Z[...] = b`` fills an array with what lacks one of its axes.
+``Z[...] = b`` fills an array with what lacks one of its axes. What has affine positions has no
+einsum: it stays in index notation.
 """
 
 from __future__ import annotations
@@ -13,15 +14,29 @@ from typing import TYPE_CHECKING
 
 from backproof.spec import plan
 from backproof.spec.errors import SpecError
-from backproof.spec.printers.index import ATOM, POWER, PRODUCT, SUM, index_form
-from backproof.spec.terms import ONE, Index, Mul, Number, Power, Term, indices_in, mul, power
+from backproof.spec.printers.index import ATOM, POWER, PRODUCT, SUM, index_equation, index_form
+from backproof.spec.terms import (
+    ONE,
+    Index,
+    Match,
+    Mul,
+    Number,
+    Power,
+    Term,
+    indices_in,
+    mul,
+    power,
+    walk,
+)
 
 if TYPE_CHECKING:
     from backproof.spec.layer import Equation
 
 
 def einsum_equation(equation: Equation) -> str:
-    """An equation as an assignment of einsums."""
+    """An equation as an assignment of einsums; in index notation where there is none."""
+    if any(isinstance(node, Match) for node in walk(equation.value)):
+        return index_equation(equation.target, equation.value)
     wanted = equation.target.indices
     letters = einsum_letters((*wanted, *sorted(indices_in(equation.value))))
     text, _ = _Writer(letters).write(plan.array_form(equation.value, wanted), wanted)
@@ -52,6 +67,17 @@ def einsum_letters(indices: Iterable[Index]) -> dict[Index, str]:
     return letters
 
 
+_NAMES: Mapping[type[plan.ArrayForm], str] = {
+    plan.SoftmaxAlong: "softmax",
+    plan.HardmaxAlong: "hardmax",
+    plan.LogSumExpOver: "logsumexp",
+    plan.MaxOver: "max",
+    plan.ProductOver: "prod",
+}
+# What keeps the order of its dimensions, whichever is wanted.
+_FIXED = (plan.Named, plan.Identity, plan.LogSumExpOver, plan.MaxOver, plan.ProductOver)
+
+
 class _Writer:
     def __init__(self, letters: Mapping[Index, str]) -> None:
         self.letters = letters
@@ -77,7 +103,7 @@ class _Writer:
             kept = tuple(i for i in wanted if i in present)
             text, level = self._broadcast(*self._einsum(form, kept), kept, wanted)
             return self._scaled(form.coefficient, text, level)
-        if kept != own and isinstance(form, (plan.Named, plan.Identity, plan.LogSumExpOver)):
+        if kept != own and isinstance(form, _FIXED):
             inner, _ = self.write(form, own)
             text, level = self._call(self.subscripts(own), kept, inner), ATOM
         else:
@@ -118,13 +144,22 @@ class _Writer:
                 below = self._raised(form.argument, kept, power(form.power, -1))
                 return f"1/{below}", PRODUCT
             return self._raised(form.argument, kept, form.power), POWER
-        if isinstance(form, plan.SoftmaxAlong):
+        if isinstance(form, plan.Chosen):
+            return self._chosen(form, kept)
+        if isinstance(form, (plan.SoftmaxAlong, plan.HardmaxAlong)):
             inner, _ = self.write(form.argument, kept)
-            return f"softmax({inner}, axis={kept.index(form.along)})", ATOM
-        assert isinstance(form, plan.LogSumExpOver)
-        order = form.argument.indices
-        inner, _ = self.write(form.argument, order)
-        return f"logsumexp({inner}, axis={order.index(form.over)})", ATOM
+            return f"{_NAMES[type(form)]}({inner}, axis={kept.index(form.along)})", ATOM
+        if isinstance(form, (plan.LogSumExpOver, plan.MaxOver, plan.ProductOver)):
+            order = form.argument.indices
+            inner, _ = self.write(form.argument, order)
+            return f"{_NAMES[type(form)]}({inner}, axis={order.index(form.over)})", ATOM
+        raise TypeError(f"{type(form).__name__} has no rule as an einsum: a bug in backproof")
+
+    def _chosen(self, form: plan.Chosen, kept: tuple[Index, ...]) -> tuple[str, int]:
+        test, above, below = (
+            self.write(part, kept)[0] for part in (form.test, form.above, form.below)
+        )
+        return f"where({test} > 0, {above}, {below})", ATOM
 
     def _raised(self, base: plan.ArrayForm, kept: tuple[Index, ...], raised: Term) -> str:
         if not isinstance(raised, Power):
@@ -157,7 +192,8 @@ class _Writer:
         if isinstance(above, Number) and abs(above.value) == 1:
             written = held if above.value == 1 else f"-{held}"
         elif isinstance(above, Number) and above.value.denominator != 1:
-            written = f"{above.value.numerator}*{held}/{above.value.denominator}"
+            front = {1: "", -1: "-"}.get(above.value.numerator, f"{above.value.numerator}*")
+            written = f"{front}{held}/{above.value.denominator}"
         else:
             written = f"{front}*{held}"
         if below is not ONE:

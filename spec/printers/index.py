@@ -13,6 +13,7 @@ from backproof.spec.terms import (
     Delta,
     Entry,
     Hardmax,
+    Index,
     LogSumExp,
     Match,
     Max,
@@ -152,18 +153,35 @@ def _(term: Sum) -> tuple[str, int]:
 
 
 def _placed(term: Sum) -> tuple[str, int] | None:
-    """``X[n,t+k]`` for the sum of delta[s,t+k]*X[n,s] over s; None for any other sum."""
+    placed = placed_entry(term)
+    if placed is None:
+        return None
+    over, only, matches = placed
+    shown = (position_form(matches[i]) if i in matches else i.name for i in only.indices)
+    text = f"{only.tensor}[{','.join(shown)}]"
+    return f"sum[{','.join(i.name for i in over)}]({text})" if over else text, ATOM
+
+
+def placed_entry(term: Sum) -> tuple[tuple[Index, ...], Entry, dict[Index, Match]] | None:
+    """What is left of a sum that is shown by an affine position: X[n,t+k] for delta[s,t+k]*X[n,s].
+
+    Returns:
+        The indices that are still summed over, X[n,s], and the match of s. None for a sum that
+        cannot be shown so, or would not be read back as it is.
+    """
     factors = term.body.factors if isinstance(term.body, Mul) else (term.body,)
     found = {f.left: f for f in factors if isinstance(f, Match)}
     entries = [f for f in factors if isinstance(f, Entry)]
-    if len(entries) != 1 or len(found) + 1 != len(factors) or set(found) != set(term.indices):
+    if not found or len(entries) != 1 or len(found) + 1 != len(factors):
         return None
     (only,) = entries
     inside = {i for f in found.values() for i, _ in f.parts}
     if any(only.indices.count(index) != 1 or index in inside for index in found):
         return None
-    shown = (position_form(found[i]) if i in found else i.name for i in only.indices)
-    return f"{only.tensor}[{','.join(shown)}]", ATOM
+    rest = len(term.indices) - len(found)
+    if set(term.indices[rest:]) != set(found):
+        return None
+    return term.indices[:rest], only, found
 
 
 @_write.register
@@ -199,12 +217,12 @@ def _(term: Hardmax) -> tuple[str, int]:
 
 @_write.register
 def _(term: Where) -> tuple[str, int]:
-    left, right = _compared(term.test)
+    left, right = compared(term.test)
     condition = f"{index_form(left)} > {index_form(right)}"
     return f"where({condition}, {index_form(term.above)}, {index_form(term.below)})", ATOM
 
 
-def _compared(test: Term) -> tuple[Term, Term]:
+def compared(test: Term) -> tuple[Term, Term]:
     """The two sides of a comparison whose difference is the test."""
     if isinstance(test, Add):
         right = [p for p in test.terms if _is_negative(p)]

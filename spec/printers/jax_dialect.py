@@ -57,6 +57,21 @@ def leaky_relu_derivative(z):
     return jnp.where(z > 0, jnp.ones_like(z), 1 / 100)
 """
     ),
+    "hardmax": Helper(
+        """\
+def hardmax(z, axis):
+    largest = z == z.max(axis=axis, keepdims=True)
+    return (largest / largest.sum(axis=axis, keepdims=True)).astype(z.dtype)
+"""
+    ),
+    "scattered": Helper(
+        """\
+def scattered(values, positions, size, axis):
+    rest = values.shape[:axis], values.shape[axis + positions.ndim :]
+    result = jnp.zeros((*rest[0], size, *rest[1]), values.dtype)
+    return result.at[(slice(None),) * axis + (positions,)].add(values)
+"""
+    ),
 }
 
 _RULES = {
@@ -92,7 +107,10 @@ JAX = Dialect(
     optional_imports=("import jax",),
     rules=_RULES,
     helpers=_HELPERS,
-    softmax=Rule("jax.nn.softmax({z}, axis={axis})"),
-    logsumexp=Rule("jax.nn.logsumexp({z}, axis={axis})"),
+    along={
+        "softmax": Rule("jax.nn.softmax({z}, axis={axis})"),
+        "hardmax": Rule("hardmax({z}, axis={axis})", helper="hardmax"),
+        "logsumexp": Rule("jax.nn.logsumexp({z}, axis={axis})"),
+    },
     copies=False,
 )

@@ -124,18 +124,41 @@ class LatexWriter(DisplayWriter):
         name = self.name(tensor)
         if not indices:
             return name
-        shown = ",".join(map(_index, indices))
+        shown = ",".join(indices)
         # Likewise a second subscript.
         return f"{{{name}}}_{{{shown}}}" if "_{" in name else f"{name}_{{{shown}}}"
 
+    def index(self, name: str) -> str:
+        return _index(name)
+
+    def position(self, parts: Sequence[tuple[int, str]], offset: int) -> str:
+        texts = [text if factor == 1 else f"{factor}{text}" for factor, text in parts]
+        return "+".join((*texts, str(offset)) if offset or not texts else texts)
+
     def kronecker(self, left: str, right: str) -> str:
-        return rf"\delta_{{{_index(left)},{_index(right)}}}"
+        return rf"\delta_{{{left},{right}}}"
 
     def derivative(self, of: str, by: str) -> str:
         return rf"\frac{{\partial {of}}}{{\partial {by}}}"
 
-    def sum_over(self, indices: Sequence[str], body: str) -> str:
-        return rf"\sum_{{{','.join(map(_index, indices))}}} {body}"
+    def reduced_over(self, operator: str, indices: Sequence[str], body: str) -> str:
+        return rf"\{operator}_{{{','.join(indices)}}} {body}"
+
+    def largest_at(self, at: str, index: str, body: str) -> str:
+        return self.indicator(rf"{at} = \arg\max_{{{index}}} {body}")
+
+    def called_with(self, function: str, arguments: Sequence[str]) -> str:
+        return rf"\{function}{self.bracketed(', '.join(arguments))}"
+
+    def greater(self, left: str, right: str) -> str:
+        return f"{left} > {right}"
+
+    def indicator(self, condition: str) -> str:
+        return rf"\mathbb{{1}}\left[{condition}\right]"
+
+    def cases(self, condition: str, above: str, below: str) -> str:
+        lines = rf"{above} & \text{{if }} {condition} \\ {below} & \text{{otherwise}}"
+        return rf"\begin{{cases}} {lines} \end{{cases}}"
 
 
 def _escaped(word: str) -> str:

@@ -97,16 +97,48 @@ class MathmlWriter(DisplayWriter):
 
     def entry(self, tensor: str, indices: Sequence[str]) -> str:
         name = self.name(tensor)
-        return _element("msub", name, _indices(indices)) if indices else name
+        return _element("msub", name, _listed(indices)) if indices else name
+
+    def index(self, name: str) -> str:
+        return _index(name)
+
+    def position(self, parts: Sequence[tuple[int, str]], offset: int) -> str:
+        texts = [
+            text if factor == 1 else _number(str(factor)) + _operator("\u2062") + text
+            for factor, text in parts
+        ]
+        if offset or not texts:
+            texts.append(_number(str(offset)))
+        return _operator("+").join(texts)
 
     def kronecker(self, left: str, right: str) -> str:
-        return _element("msub", _identifier("δ"), _indices((left, right)))
+        return _element("msub", _identifier("δ"), _listed((left, right)))
 
     def derivative(self, of: str, by: str) -> str:
         return self.fraction(_row(_operator("∂"), of), _row(_operator("∂"), by))
 
-    def sum_over(self, indices: Sequence[str], body: str) -> str:
-        return _row(_element("munder", _operator("∑"), _indices(indices)), body)
+    def reduced_over(self, operator: str, indices: Sequence[str], body: str) -> str:
+        sign = {"sum": "∑", "prod": "∏"}.get(operator, operator)
+        return _row(_element("munder", _operator(sign), _listed(indices)), body)
+
+    def largest_at(self, at: str, index: str, body: str) -> str:
+        largest = _element("munder", _operator("arg max"), _listed((index,)))
+        return self.indicator(_row(at, _operator("="), largest, body))
+
+    def called_with(self, function: str, arguments: Sequence[str]) -> str:
+        inside = _operator(",").join(arguments)
+        return _row(_identifier(function), _operator("\u2061"), self.bracketed(inside))
+
+    def greater(self, left: str, right: str) -> str:
+        return _row(left, _operator(">"), right)
+
+    def indicator(self, condition: str) -> str:
+        return _row(_number("𝟙"), _operator("["), condition, _operator("]"))
+
+    def cases(self, condition: str, above: str, below: str) -> str:
+        rows = ((above, _text("if ") + condition), (below, _text("otherwise")))
+        lines = (_element("mtr", *(_element("mtd", cell) for cell in row)) for row in rows)
+        return _row(_operator("{"), _element("mtable", *lines))
 
 
 def _element(tag: str, *children: str) -> str:
@@ -142,4 +174,8 @@ def _index(name: str) -> str:
 
 
 def _indices(names: Sequence[str]) -> str:
-    return _row(_operator(",").join(map(_index, names)))
+    return _listed([_index(name) for name in names])
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return _row(_operator(",").join(texts))

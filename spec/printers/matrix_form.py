@@ -8,14 +8,19 @@
     exponent   = number | '(' number '/' number ')'
     atom       = number | 'pi' | name | '(' sum ')' | 'size' '(' axis ')'
                | function { "'" } '(' sum ')'
-               | ( 'sum_' | 'softmax_' | 'logsumexp_' ) axis '(' sum ')'
+               | along '_' axis '(' sum ')'
+               | ( 'max' | 'min' ) '(' sum ',' sum ')'
+               | 'where' '(' sum '>' sum ',' sum ',' sum ')'
+    along      = 'sum' | 'softmax' | 'logsumexp' | 'hardmax' | 'max' | 'prod'
 
 Numbers are whole and not negative. A tensor of rank 1 is a column in a product; ``^T`` makes it a
 row, so ``x^T y`` is a number and ``a b^T`` a matrix. Functions, ``/`` and powers work entry by
-entry. In a sum and in an entrywise product, an operand that lacks an axis of the others is
-constant along it, and axes are matched by their names: ``X W^T + b`` adds b[o] to each row of a
-matrix over (n, o), and to each column of one over (o, n). A number may stand for an array.
-``backproof.spec.matrix_notation`` reads it back.
+entry; ``max``, ``min`` and ``where`` take arrays of one shape, and numbers. In a sum and in an
+entrywise product, an operand that lacks an axis of the others is constant along it, and axes are
+matched by their names: ``X W^T + b`` adds b[o] to each row of a matrix over (n, o), and to each
+column of one over (o, n). A number may stand for an array.
+``backproof.spec.matrix_notation`` reads it back, save the functions of several arguments and
+``hardmax``, ``max`` and ``prod`` along an axis.
 """
 
 from __future__ import annotations
@@ -24,7 +29,13 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from backproof.spec.printers.matrix_writer import MatrixWriter, NoMatrixFormError, Quotient
+from backproof.spec.printers.matrix_writer import (
+    ATOM,
+    MatrixWriter,
+    NoMatrixFormError,
+    Piece,
+    Quotient,
+)
 
 if TYPE_CHECKING:
     from backproof.spec.layer import Equation
@@ -72,6 +83,15 @@ class TextWriter(MatrixWriter):
 
     def called(self, function: str, order: int, argument: str) -> str:
         return f"{function}{chr(39) * order}({argument})"
+
+    def called_with(self, function: str, arguments: Sequence[str]) -> str:
+        return f"{function}({', '.join(arguments)})"
+
+    def greater(self, left: str, right: str) -> str:
+        return f"{left} > {right}"
+
+    def chosen(self, condition: str, above: str, below: str) -> Piece:
+        return Piece(self.called_with("where", (condition, above, below)), ATOM)
 
     def along(self, operator: str, axes: Sequence[str], argument: str) -> str:
         for axis in reversed(axes):

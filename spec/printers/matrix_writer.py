@@ -33,6 +33,16 @@ if TYPE_CHECKING:
 SUM, ENTRYWISE, PRODUCT, POWER, ATOM = range(5)
 
 
+_NO_MATRIX = (
+    tree.Contracted,
+    tree.Identity,
+    tree.OneHot,
+    tree.Scattered,
+    tree.Spread,
+    tree.Taken,
+)
+
+
 class NoMatrixFormError(ValueError):
     """A term that no expression of matrices, vectors and named axes gives."""
 
@@ -113,7 +123,19 @@ class MatrixWriter(ABC):
 
     @abstractmethod
     def along(self, operator: str, axes: Sequence[str], argument: str) -> str:
-        """``sum``, ``softmax`` or ``logsumexp`` along axes."""
+        """``sum``, ``softmax``, ``hardmax``, ``logsumexp``, ``max`` or ``prod`` along axes."""
+
+    @abstractmethod
+    def called_with(self, function: str, arguments: Sequence[str]) -> str:
+        """``max`` or ``min`` of several arguments."""
+
+    @abstractmethod
+    def greater(self, left: str, right: str) -> str:
+        """The condition that the left side is greater than the right one."""
+
+    @abstractmethod
+    def chosen(self, condition: str, above: str, below: str) -> Piece:
+        """One text where the condition is true, else the other."""
 
     # ------------------------------------------------------------ whole equations
 
@@ -133,7 +155,10 @@ class MatrixWriter(ABC):
 
     def signed(self, piece: Piece) -> str:
         """The text with its sign."""
-        return self.summed([(piece.minus, piece.text)]) if piece.minus else piece.text
+        if not piece.minus:
+            return piece.text
+        text = piece.text if piece.level > SUM else self.bracketed(piece.text)
+        return self.summed([(True, text)])
 
     def held(self, piece: Piece, level: int) -> str:
         """The text, in brackets if it holds less tightly than the level asks."""
@@ -148,7 +173,7 @@ class MatrixWriter(ABC):
         Raises:
             NoMatrixFormError: there is no such expression.
         """
-        if isinstance(node, (tree.Contracted, tree.Identity, tree.Spread)):
+        if isinstance(node, _NO_MATRIX):
             raise NoMatrixFormError(f"{type(node).__name__} has no form in matrices")
         if len(wanted) > 2:
             raise NoMatrixFormError("more than two dimensions")
@@ -177,7 +202,7 @@ class MatrixWriter(ABC):
         if native == wanted or len(wanted) != 2:
             return inside
         outside = self._transpose(self._inside(node, native), wanted)
-        early = isinstance(node, (tree.Called, tree.SoftmaxAlong, tree.Raised))
+        early = isinstance(node, (tree.Called, tree.Along, tree.Raised))
         better = outside.transposes < inside.transposes
         return outside if better or (early and outside.transposes == inside.transposes) else inside
 
@@ -194,25 +219,47 @@ class MatrixWriter(ABC):
             inner = self.piece(node.argument, wanted)
             text = self.called(node.function, node.order, self.signed(inner))
             return Piece(text, ATOM, transposes=inner.transposes)
-        if isinstance(node, tree.SoftmaxAlong):
+        if isinstance(node, tree.Along):
             inner = self.piece(node.argument, wanted)
-            axis = _axis_of(node.along, node.indices)
-            text = self.along("softmax", [axis], self.signed(inner))
+            axis = _axis_of(node.index, node.indices)
+            text = self.along(node.operator, [axis], self.signed(inner))
             return Piece(text, ATOM, transposes=inner.transposes)
-        if isinstance(node, (tree.Reduced, tree.LogSumExpOver)):
+        if isinstance(node, (tree.Reduced, tree.Over)):
             return self._reduced(node, wanted)
+        if isinstance(node, tree.Extreme):
+            return self._extreme(node, wanted)
+        if isinstance(node, tree.Chosen):
+            return self._chosen(node, wanted)
         raise TypeError(f"{type(node).__name__} has no rule in matrix notation: a bug in backproof")
 
-    def _reduced(self, node: tree.Reduced | tree.LogSumExpOver, wanted: tuple[Index, ...]) -> Piece:
+    def _extreme(self, node: tree.Extreme, wanted: tuple[Index, ...]) -> Piece:
+        pieces = [self._alike(part, wanted) for part in (node.first, node.second)]
+        text = self.called_with(node.operator, [self.signed(p) for p in pieces])
+        return Piece(text, ATOM, transposes=sum(p.transposes for p in pieces))
+
+    def _chosen(self, node: tree.Chosen, wanted: tuple[Index, ...]) -> Piece:
+        parts = (node.left, node.right, node.above, node.below)
+        pieces = [self._alike(part, wanted) for part in parts]
+        left, right, above, below = map(self.signed, pieces)
+        chosen = self.chosen(self.greater(left, right), above, below)
+        return replace(chosen, transposes=sum(p.transposes for p in pieces))
+
+    def _alike(self, node: tree.Node, wanted: tuple[Index, ...]) -> Piece:
+        """An operand of the same shape as the others, or a number."""
+        if node.indices and set(node.indices) != set(wanted):
+            raise NoMatrixFormError("the operands of a condition have different shapes")
+        return self.piece(node, wanted if node.indices else ())
+
+    def _reduced(self, node: tree.Reduced | tree.Over, wanted: tuple[Index, ...]) -> Piece:
         body = node.body if isinstance(node, tree.Reduced) else node.argument
-        over = node.over if isinstance(node, tree.Reduced) else (node.over,)
+        over = node.over if isinstance(node, tree.Reduced) else (node.index,)
         order = (
             body.indices
             if node.indices == wanted
             else (*wanted, *(i for i in body.indices if i not in wanted))
         )
         inner = self.piece(body, order)
-        operator = "sum" if isinstance(node, tree.Reduced) else "logsumexp"
+        operator = "sum" if isinstance(node, tree.Reduced) else node.operator
         axes = [_axis_of(i, body.indices) for i in over]
         text = self.along(operator, axes, self.signed(inner))
         return Piece(text, ATOM, transposes=inner.transposes)

@@ -103,6 +103,22 @@ def logsumexp(z, axis):
     return (top + np.log(np.exp(z - top).sum(axis=axis, keepdims=True))).squeeze(axis)
 """
     ),
+    "hardmax": Helper(
+        """\
+def hardmax(z, axis):
+    largest = z == z.max(axis=axis, keepdims=True)
+    return (largest / largest.sum(axis=axis, keepdims=True)).astype(z.dtype)
+"""
+    ),
+    "scattered": Helper(
+        """\
+def scattered(values, positions, size, axis):
+    rest = values.shape[:axis], values.shape[axis + positions.ndim :]
+    result = np.zeros((*rest[0], size, *rest[1]), values.dtype)
+    np.add.at(result, (slice(None),) * axis + (positions,), values)
+    return result
+"""
+    ),
 }
 
 _RULES = {
@@ -137,7 +153,9 @@ NUMPY = Dialect(
     imports=("import numpy as np",),
     rules=_RULES,
     helpers=_HELPERS,
-    softmax=Rule("softmax({z}, axis={axis})", helper="softmax"),
-    logsumexp=Rule("logsumexp({z}, axis={axis})", helper="logsumexp"),
+    along={
+        name: Rule(f"{name}({{z}}, axis={{axis}})", helper=name)
+        for name in ("softmax", "hardmax", "logsumexp")
+    },
     copies=True,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -9,9 +10,11 @@ from typing import TYPE_CHECKING
 from backproof.spec.derive import gradient_name
 from backproof.spec.functions import is_abstract, unfold
 from backproof.spec.printers import arrangement as tree
-from backproof.spec.printers.code_names import derivative_argument, identifiers
+from backproof.spec.printers.code_names import derivative_argument, identifier, identifiers
+from backproof.spec.printers.code_sizes import AxisSizes, Shaped
 from backproof.spec.printers.code_writer import CodeWriter
 from backproof.spec.printers.dialect import Dialect
+from backproof.spec.printers.safe_branches import with_safe_branches
 from backproof.spec.terms import (
     ONE,
     Apply,
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 _LINE = 88
 _VALUES = "values"
+_BUILT_IN = ("float", "max", "min", "slice")
 
 
 def assignment(equation: Equation, dialect: Dialect) -> str:
@@ -43,7 +47,7 @@ def assignment(equation: Equation, dialect: Dialect) -> str:
 
 
 def program(spec: Spec, dialect: Dialect) -> str:
-    """A module with ``forward`` and ``backward``.
+    """A module with ``forward`` and, where there are gradients, ``backward``.
 
     Both take the inputs by their names, ``backward`` also the upstream gradients, and return a
     dict of all that they compute. An abstract function ``g`` is an argument, and its derivative
@@ -61,13 +65,14 @@ class _Printer:
         self.dialect = dialect
         self.layer = spec.program
         # The arguments that stand for functions keep their names; tensors make way.
-        reserved = {"forward", "backward", "float", "math", _VALUES, *dialect.helpers}
+        reserved = {"forward", "backward", "math", _VALUES, *_BUILT_IN, *dialect.helpers}
         lines = (*dialect.imports, *dialect.optional_imports)
         reserved |= {line.split()[-1] for line in lines} | {"erf", "erfc"}
         self.own = frozenset(reserved)
         for function in self.layer.functions:
             reserved |= {derivative_argument(function, order, self.own) for order in range(4)}
         self.names = identifiers(self.layer, reserved)
+        self.reserved = {*reserved, *self.names.values()}
         self.used: dict[str, None] = {}
 
     # ------------------------------------------------------------ equations
@@ -75,7 +80,7 @@ class _Printer:
     def assignment(self, equation: Equation) -> str:
         inputs = set(self.layer.inputs)
         known = [t for t in self.layer.tensors if t in inputs]
-        return self._assignment(equation, self._writer(equation, known))
+        return self._assignment(equation, self._writer(equation, known, AxisSizes(self.layer)))
 
     def _assignment(self, equation: Equation, writer: CodeWriter) -> str:
         wanted = equation.target.indices
@@ -83,12 +88,27 @@ class _Printer:
         like = self.names[equation.of] if equation.of in self.layer.inputs else ""
         return f"{self.names[equation.name]} = {writer.right_side(node, wanted, like)}"
 
-    def _writer(self, equation: Equation, known: Iterable[str]) -> CodeWriter:
+    def _writer(self, equation: Equation, known: Iterable[str], sizes: AxisSizes) -> CodeWriter:
         """A writer that knows the shapes of what the equation uses, then of what is given."""
         used = tensors_in(self.prepared(equation))
         names = [t for t in self.names if t in used]
-        scope = [(self.names[t], self._axes(t)) for t in dict.fromkeys((*names, *known))]
-        return CodeWriter(self.dialect, self.names, scope, self.used, self.own)
+        scope = self._shaped(dict.fromkeys((*names, *known)))
+        return CodeWriter(self.dialect, self.names, scope, sizes, self.used, self.own)
+
+    def _shaped(self, tensors: Iterable[str]) -> list[Shaped]:
+        return [(self.names[t], self._axes(t)) for t in tensors]
+
+    def _named_sizes(self) -> AxisSizes:
+        """The sizes of the axes, whose variables go by the names of the axes."""
+        taken = self.reserved | set(keyword.kwlist)
+        names: dict[str, str] = {}
+        for axis in self.layer.axes:
+            name = identifier(axis)
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            names[axis] = name
+        return AxisSizes(self.layer, names)
 
     def _axes(self, name: str) -> tuple[str, ...]:
         if name in self.layer.tensors:
@@ -112,7 +132,7 @@ class _Printer:
                 return node
             return on(unfold(node))
 
-        return on(equation.value)
+        return with_safe_branches(on(equation.value))
 
     def _slope_of_named(self, term: Apply) -> Term | None:
         """sigmoid'(Z) as A*(1 - A), and tanh'(Z) as 1 - A^2, where a statement gives A."""
@@ -141,7 +161,7 @@ class _Printer:
 
     def program(self) -> str:
         forward = self._forward()
-        backward = self._backward()
+        backward = [self._backward()] if self.spec.gradients() else []
         helpers = self.dialect.with_dependencies(self.used)
         found = [self.dialect.helpers[h] for h in helpers]
         needed = dict.fromkeys(line for h in found for line in h.imports)
@@ -149,7 +169,7 @@ class _Printer:
         others = [line for line in needed if line != "import math"]
         heads = ["\n".join(standard)] if standard else []
         blocks = [h.code.rstrip("\n") for h in found if h.code]
-        code = "\n\n\n".join((*blocks, forward, backward))
+        code = "\n\n\n".join((*blocks, forward, *backward))
         optional = [
             line for line in self.dialect.optional_imports if f"{line.split()[-1]}." in code
         ]
@@ -160,10 +180,12 @@ class _Printer:
         lines: list[str] = []
         functions: dict[str, None] = {}
         known = list(self.layer.inputs)
+        sizes = self._named_sizes()
         for equation in self.spec.statements().values():
-            writer = self._writer(equation, known)
+            writer = self._writer(equation, known, sizes)
             lines.append(self._assignment(equation, writer))
             functions |= writer.functions
+        lines[:0] = sizes.definitions(self._shaped(known))
         self.forward_functions = tuple(functions)
         lines.append(self._returned(self.layer.defined))
         arguments = (*(self.names[t] for t in self.layer.inputs), *functions)
@@ -177,8 +199,9 @@ class _Printer:
         functions: dict[str, None] = {}
         needed: set[str] = set()
         known = [*self.layer.inputs, *upstreams]
+        sizes = self._named_sizes()
         for equation in derived:
-            writer = self._writer(equation, known)
+            writer = self._writer(equation, known, sizes)
             lines.append(self._assignment(equation, writer))
             functions |= writer.functions
             needed |= tensors_in(self.prepared(equation))
@@ -186,6 +209,7 @@ class _Printer:
         if wanted:
             functions = dict.fromkeys((*self.forward_functions, *functions))
             lines[:0] = self._recomputed(wanted)
+        lines[:0] = sizes.definitions(self._shaped(known))
         lines.append(self._returned([e.name for e in derived]))
         arguments = (*(self.names[t] for t in known), *functions)
         return self._function("backward", arguments, known, lines)

@@ -30,25 +30,43 @@ FIXED = settings(
     max_examples=150,
     suppress_health_check=list(HealthCheck),
 )
+# A half keeps whole numbers away from where a condition changes.
+CONDITIONS = (
+    "where({a} > {b} + 1/2, {a}, 3)",
+    "where({a} - 1/2 > 0, 1, {b})",
+    "where({a} + 1/2 > {b}, 1, 0)",
+    "where({a} + 1/2 > {b}, 0, 1)",
+    "max({a}, {b} + 1/2)",
+    "min({b} + 1/2, {a}^2)",
+    "max({a} - {b} + 1/2, 0)",
+)
 SIZES = {"n": 2, "i": 3, "o": 4}
 Array = npt.NDArray[np.float64]
 
 
 @st.composite
-def statements(draw: st.DrawFn, most: int = 2, divided: bool = False) -> str:
+def statements(draw: st.DrawFn, most: int = 2, divided: bool = False, chosen: bool = False) -> str:
     """A statement over entries of at most ``most`` indices each.
 
-    Divisions and softmax, whose values are no integers, are among them if asked for.
+    Divisions and softmax, whose values are no integers, are among them if asked for, and so are
+    conditions between entries that have different indices.
     """
     count = itertools.count()
     kept = draw(st.sets(st.sampled_from("nio"), max_size=most))
 
+    def fresh() -> tuple[str, list[str]]:
+        letters = draw(st.permutations("nio"))[: draw(st.integers(0, most))]
+        return f"T{next(count)}" + (f"[{','.join(letters)}]" if letters else ""), list(letters)
+
     def product() -> str:
         factors = []
         for _ in range(draw(st.integers(1, 4))):
-            letters = draw(st.permutations("nio"))[: draw(st.integers(0, most))]
-            entry = f"T{next(count)}" + (f"[{','.join(letters)}]" if letters else "")
-            if draw(st.integers(0, 5)) == 0:
+            entry, letters = fresh()
+            if chosen and draw(st.integers(0, 3)) == 0:
+                other, more = fresh()
+                form = draw(st.sampled_from(CONDITIONS))
+                entry, letters = form.format(a=entry, b=other), letters + more
+            elif draw(st.integers(0, 5)) == 0:
                 entry = f"g({entry})"
             elif draw(st.integers(0, 5)) == 0:
                 entry += "^2"
@@ -148,7 +166,7 @@ def test_matrix_form_reads_back_to_the_same_normal_form(text: str) -> None:
 
 
 @FIXED
-@given(statements(most=3))
+@given(statements(most=3, chosen=True))
 def test_numpy_functions_compute_the_equations(text: str) -> None:
     spec = Spec(text)
     scope: dict[str, Any] = {}
@@ -168,7 +186,7 @@ def test_numpy_functions_compute_the_equations(text: str) -> None:
 
 
 @FIXED
-@given(statements(most=3))
+@given(statements(most=3, chosen=True))
 def test_einsum_form_evaluates_as_numpy(text: str) -> None:
     spec = Spec(text)
     evaluation = exact(spec)
@@ -182,6 +200,7 @@ def test_einsum_form_evaluates_as_numpy(text: str) -> None:
         **{f"d{t}": np.empty(spec.program.shape(t, SIZES)) for t in spec.program.tensors},
         **known,
         "einsum": np.einsum,
+        "where": np.where,
         "eye": np.eye,
         "size": lambda axis: SIZES[axis],
         **{axis: axis for axis in SIZES},

@@ -255,3 +255,86 @@ def test_unknown_names() -> None:
         explicit_value(dense(), "dV", sizes)
     with pytest.raises(SpecError, match="no tensor is named 'dW'"):
         explicit_gradient(dense(), "dW", sizes)
+
+
+# ---------------------------------------------------------------- conditions, positions, extremes
+
+NOTATION = {
+    "convolution": ("Z[n,t] = sum[k,c](X[n,t+k,c]*K[k,c]) + b", {"t": 2, "k": 2, "c": 2}),
+    "strided convolution": ("Z[n,t] = sum[k](X[n,2*t+k+1]*K[k])", {"t": 2, "k": 3}),
+    "two dimensions": ("Z[p,q] = sum[i,j](X[p+i,q+j]*K[i,j])", {"p": 1, "q": 2, "i": 2, "j": 2}),
+    "average pooling": ("axes k = 2\nZ[n,t] = mean[k](X[n,2*t+k])^2", {"t": 2}),
+    "maximum pooling": ("axes k = 2\nZ[n,t] = max[k](X[n,2*t+k])", {"t": 2}),
+    "largest entry": ("Z[n] = max[o](X[n,o]*w[o])", {"o": 3}),
+    "smallest entry": ("Z[n] = min[o](X[n,o])", {"o": 3}),
+    "huber": ("L = mean[n](where(abs(A[n]) > 1, abs(A[n]) - 1/2, A[n]^2/2))", {"n": 3}),
+    "rectifier": ("Z[n] = sum[i](X[n,i]*w[i])\nA[n] = max(Z[n], 0)", {"i": 2}),
+    "product": ("P[n] = prod[i](X[n,i]*w[i] + 1)", {"i": 3}),
+    "masked softmax": (
+        "E[n,o] = where(M[n,o] > 0, exp(Z[n,o]), 0)\nA[n,o] = E[n,o]/sum[o1](E[n,o1])",
+        {"n": 1, "o": 3},
+    ),
+}
+
+
+def at_values(expression: sympy.Expr, seed: int) -> sympy.Expr:
+    """An expression at distinct rational values of either sign: no kink is met."""
+    symbols = sorted(expression.free_symbols, key=str)
+    values = {
+        x: sympy.Rational((seed * 37 + 2 * sum(map(ord, str(x))) * 29) % 101 * 2 - 101, 16)
+        for x in symbols
+    }
+    return expression.xreplace(values)
+
+
+@pytest.mark.parametrize("name", NOTATION)
+def test_gradient_of_the_notation_is_what_sympy_differentiates(name: str) -> None:
+    text, sizes = NOTATION[name]
+    spec = Spec(text)
+    given = {"n": 2} | sizes
+    derived = components(spec, given)
+    for tensor in spec.program.inputs:
+        expected = explicit_gradient(spec, tensor, given)
+        assert expected.keys() == derived[f"d{tensor}"].keys()
+        for position, gradient in expected.items():
+            difference = derived[f"d{tensor}"][position] - gradient
+            for seed in range(5):
+                assert sympy.simplify(at_values(difference, seed)) == 0, (tensor, position)
+
+
+def test_size_that_follows_need_not_be_given() -> None:
+    spec = Spec("axes k = 3\nZ[t] = max[k](X[2*t+k])")
+    assert len(explicit_value(spec, "X", {"t": 2})) == 5
+
+
+def test_size_of_a_position_is_needed() -> None:
+    with pytest.raises(SpecError, match="axis 't'"):
+        components(Spec("axes k = 3\nZ[t] = max[k](X[2*t+k])"), {})
+
+
+def test_equal_largest_values_share_explicitly() -> None:
+    spec = Spec("H[o] = hardmax[o](X[o])")
+    found = explicit_value(spec, "H", {"o": 3})
+    x = [sympy.Symbol(f"X[{k}]", real=True) for k in range(3)]
+    for values, shares in (
+        ((1, 3, 2), (0, 1, 0)),
+        ((3, 3, 2), (sympy.S.Half, sympy.S.Half, 0)),
+        ((3, 3, 3), (sympy.Rational(1, 3),) * 3),
+    ):
+        at = dict(zip(x, map(sympy.Integer, values), strict=True))
+        assert tuple(found[(k,)].xreplace(at) for k in range(3)) == shares
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("axes k = 2\nZ[t] = sum[k](X[2*t+k])", "Sum(KroneckerDelta(k + 2*t, s)*X[s], (k, 0, 1), "),
+        ("Z[n] = where(x[n] > 1, x[n], 0)", "Piecewise((x[n], x[n] > 1), (0, True))"),
+        ("Z[n] = prod[i](X[n,i])", "Product(X[n, i], (i, 0, size_i - 1))"),
+        ("Z[n] = max[i](X[n,i])", "max(X[n, i], (i, 0, size_i - 1))"),
+        ("Z[i] = hardmax[i](x[i])", "hardmax(x[i1], (i1, 0, size_i - 1), i)"),
+    ],
+)
+def test_equation_of_the_notation_over_indices(text: str, shown: str) -> None:
+    (equation,) = Spec(text).statements().values()
+    assert shown in str(sympy_equation(equation).rhs)
