@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 import backproof
 from backproof.errors import UsageError
@@ -11,6 +12,38 @@ from backproof.spec.errors import suggestion
 from backproof.spec.explain import explain
 from backproof.spec.layer import Equation, Spec
 from backproof.spec.printers.registry import equation_form, notation_named, program_form
+
+
+class Mode(StrEnum):
+    """What is derived."""
+
+    GRADIENTS = "gradients"
+    JVP = "jvp"
+    HVP = "hvp"
+
+
+def chosen_equations(
+    spec: Spec, wanted: Sequence[str], expand: bool = False, mode: Mode = Mode.GRADIENTS
+) -> tuple[Spec, list[Equation]]:
+    """What is derived of a spec, and the spec that states it.
+
+    Args:
+        spec: the layer.
+        wanted: the tensors whose gradients are shown, or the inputs that vary in forward mode
+            and in a Hessian-vector product; all by default.
+        expand: down to the inputs.
+        mode: what is derived. A Hessian-vector product is shown with the gradients of which it is
+            the tangent, and with all tangents that it needs.
+
+    Raises:
+        UsageError: a wanted tensor does not occur.
+        SpecError: a name is taken, or what is to vary is no input.
+    """
+    if mode is Mode.GRADIENTS:
+        return spec, chosen_gradients(spec, wanted, expand)
+    derived = (spec.tangent_spec if mode is Mode.JVP else spec.hessian_spec)(wanted or None)
+    equations = [e for e in derived.statements().values() if e.of]
+    return derived, [e.expanded() for e in equations] if expand else equations
 
 
 def chosen_gradients(spec: Spec, wanted: Sequence[str], expand: bool = False) -> list[Equation]:
@@ -30,10 +63,17 @@ def chosen_gradients(spec: Spec, wanted: Sequence[str], expand: bool = False) ->
     return [e.expanded() if expand and not e.is_upstream else e for e in found]
 
 
-def derivation_report(spec: Spec, wanted: Sequence[str] = (), *, expand: bool = False) -> Report:
-    """The gradients as data."""
+def derivation_report(
+    spec: Spec,
+    wanted: Sequence[str] = (),
+    *,
+    expand: bool = False,
+    mode: Mode = Mode.GRADIENTS,
+) -> Report:
+    """What is derived, as data."""
     rows = []
-    for equation in chosen_gradients(spec, wanted, expand):
+    derived, equations = chosen_equations(spec, wanted, expand, mode)
+    for equation in equations:
         row: dict[str, object] = {"quantity": equation.name, "of": equation.of}
         for notation in ("index", "matrix", "einsum", "latex", "numpy", "jax"):
             row[notation] = equation_form(equation, notation)
@@ -46,8 +86,8 @@ def derivation_report(spec: Spec, wanted: Sequence[str] = (), *, expand: bool = 
         gradients=rows,
         environment={
             "equations": str(spec),
-            "numpy": program_form(spec, "numpy"),
-            "jax": program_form(spec, "jax"),
+            "numpy": program_form(derived, "numpy"),
+            "jax": program_form(derived, "jax"),
         },
     )
 
@@ -59,11 +99,13 @@ def derivation_text(
     form: str = "index",
     steps: bool = False,
     expand: bool = False,
+    mode: Mode = Mode.GRADIENTS,
 ) -> str:
-    """The gradients as text."""
-    if notation_named(form).program is not None and not wanted and not steps:
-        return program_form(spec, form).rstrip("\n")
-    equations = chosen_gradients(spec, wanted, expand)
+    """What is derived, as text."""
+    derived, equations = chosen_equations(spec, wanted, expand, mode)
+    whole = mode is not Mode.GRADIENTS or not wanted
+    if notation_named(form).program is not None and whole and not steps:
+        return program_form(derived, form).rstrip("\n")
     if steps:
         blocks = ["\n".join(explain(e)) for e in equations if not e.is_upstream]
         return "\n\n".join(blocks)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from backproof.spec.derive import Derivation, Step, derive
+from backproof.spec.derive import Derivation, Gradient, Step, derive, gradient_name
+from backproof.spec.derived_programs import gradient_program, needed_for, tangent_program
 from backproof.spec.elaborate import elaborate
 from backproof.spec.errors import SpecError, suggestion
+from backproof.spec.forward_mode import Tangent, push_forward, tangent_name
 from backproof.spec.functions import ACTIVATIONS, FUNCTIONS
 from backproof.spec.naming import name_bound
 from backproof.spec.program import Program
@@ -182,6 +184,77 @@ class Spec:
         """The forward equation of each defined tensor, in order."""
         return {s.target.tensor: Equation(self, s.target, s.value) for s in self.program.statements}
 
+    def tangents(self, along: Collection[str] | None = None) -> dict[str, Equation]:
+        """The derived tangent of each defined tensor, by the tensor's name, in order.
+
+        Args:
+            along: the inputs that vary, each in a direction such as tW; all unless given.
+
+        Raises:
+            SpecError: a name is taken, or what is to vary is no input.
+        """
+        stated = self.tangent_spec(along).statements()
+        return {name: stated[tangent_name(name)] for name in self.program.defined}
+
+    def tangent_spec(self, along: Collection[str] | None = None) -> DerivedSpec:
+        """This spec with the tangents among its statements: it computes a Jacobian-vector product.
+
+        Args:
+            along: as for ``tangents``.
+
+        Raises:
+            SpecError: as for ``tangents``.
+        """
+        pushed = push_forward(self.program, along)
+        return DerivedSpec(self, tangent_program(pushed), pushed.tangents.values())
+
+    def gradient_spec(self, of: Collection[str] | None = None) -> DerivedSpec:
+        """This spec with the gradients among its statements, so that they can be derived again.
+
+        Args:
+            of: the tensors whose gradients it is for; what they do not need is left out.
+
+        Raises:
+            SpecError: there is no such tensor.
+        """
+        for name in of or ():
+            if name not in self.program.tensors:
+                raise SpecError(
+                    f"no tensor is named '{name}'",
+                    help=suggestion(name, self.program.tensors)
+                    or f"known are {', '.join(self.program.tensors)}",
+                )
+        program = gradient_program(self.derivation, of)
+        return DerivedSpec(self, program, self.derivation.gradients.values())
+
+    def hessian_vector_products(self, along: Collection[str] | None = None) -> dict[str, Equation]:
+        """The tangent of each input's gradient, by the input's name: forward over reverse.
+
+        Args:
+            along: the inputs that vary, each in a direction such as tW, and whose gradients are
+                asked for; all unless given. Upstream gradients do not vary.
+
+        Raises:
+            SpecError: a name is taken, or what is to vary is no input.
+        """
+        varying = self.program.inputs if along is None else tuple(along)
+        stated = self.hessian_spec(varying).statements()
+        return {name: stated[tangent_name(gradient_name(name))] for name in varying}
+
+    def hessian_spec(self, along: Collection[str] | None = None) -> DerivedSpec:
+        """This spec with all that its Hessian-vector products need among its statements.
+
+        Args:
+            along: as for ``hessian_vector_products``.
+
+        Raises:
+            SpecError: as for ``hessian_vector_products``.
+        """
+        varying = self.program.inputs if along is None else tuple(along)
+        full = self.gradient_spec(varying).tangent_spec(varying)
+        gradients = [gradient_name(name) for name in varying]
+        return full.needed_for([*gradients, *map(tangent_name, gradients)])
+
     def equation(self, name: str) -> Equation | None:
         """The equation that gives a tensor or a gradient; None for what is given."""
         found = self.statements().get(name)
@@ -198,6 +271,48 @@ class Spec:
         label = self.name or "Spec"
         details = ", ".join(x for x in (self.layout, self.activation) if x)
         return f"<{label}{': ' + details if details else ''}>"
+
+
+class DerivedSpec(Spec):
+    """A derivation as a spec in its own right; its statements know how they were derived.
+
+    It has no gradients until it is asked for those of its own: the first ones are statements.
+
+    Args:
+        base: the spec that was derived.
+        program: its statements and those that were derived.
+        derived: how the latter were; what stands in no statement does not matter.
+    """
+
+    def __init__(self, base: Spec, program: Program, derived: Iterable[Gradient | Tangent]) -> None:
+        self.base = base
+        self.text = base.text
+        self.name = base.name
+        self.layout = base.layout
+        self.functions = base.functions
+        self.scale = base.scale
+        self.program = program
+        self._derived = {d.name: d for d in derived}
+
+    @cached_property
+    def derivation(self) -> Derivation:
+        """The statements alone: what was derived is among them."""
+        return Derivation(self.program, {})
+
+    def statements(self) -> dict[str, Equation]:
+        """The equation of each defined tensor, in order, with its steps where it was derived."""
+        before = self.base.statements()
+        return {name: before.get(name) or self._stated(name) for name in self.program.defined}
+
+    def _stated(self, name: str) -> Equation:
+        found = self._derived[name]
+        # How a gradient was derived is said in terms of the program that it is a gradient of.
+        spec = self.base if isinstance(found, Gradient) else self
+        return Equation(spec, found.target, found.value, found.of, found.steps)
+
+    def needed_for(self, tensors: Collection[str]) -> DerivedSpec:
+        """The spec without the statements that none of the given tensors needs."""
+        return DerivedSpec(self.base, needed_for(self.program, tensors), self._derived.values())
 
 
 def bind_functions(program: Program, functions: Mapping[str, str]) -> Program:

@@ -86,8 +86,8 @@ def needed(*terms: Term) -> Signs:
 
 def _throughout(term: Term, sign: Sign) -> Signs:
     """What follows for entries where a term has a sign, for all values of its indices."""
-    known = {
-        (entry.tensor, tuple(None for _ in entry.indices)): sign
+    known: dict[Pattern, Sign] = {
+        (entry.tensor, (None,) * len(entry.indices)): sign
         for entry in _factors(term)
         if len(set(entry.indices)) == len(entry.indices)
     }
