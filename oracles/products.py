@@ -46,6 +46,9 @@ def aligned(
 
     Every index of the array is among ``out``.
     """
+    if not array.ndim:
+        # One number for all entries.
+        return array.reshape((1,) * len(out))
     order = [indices.index(i) for i in out if i in indices]
     moved = array if order == list(range(len(order))) else array.transpose(order)
     if len(indices) == len(out):

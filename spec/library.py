@@ -15,16 +15,28 @@ from backproof.spec.program import Axis
 from backproof.spec.terms import Term
 
 DEFAULT_LAYOUT = "ni,oi->no"
+ENDING = ".spec"
 
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """A file of the library: what it states and, for a layer, in which layout."""
+    """A file of the library: what it states and, for a layer, in which layout.
+
+    Attributes:
+        kind: "layer", or "loss" for what ``network`` may take of its last output A.
+        name: from the header line ``# layer: NAME`` or ``# loss: NAME``, else the file's own.
+        layout: the einsum of the forward product, for a layer that has several files.
+        about: one sentence.
+        source: author, title and place of the equations; empty where they are common knowledge.
+        text: the whole file.
+        file: its name.
+    """
 
     kind: str
     name: str
     layout: str
     about: str
+    source: str
     text: str
     file: str
 
@@ -32,28 +44,30 @@ class Stated:
 @lru_cache(maxsize=1)
 def entries() -> tuple[Stated, ...]:
     """All files of the library."""
-    found = []
-    for path in sorted(files("backproof.spec.layers").iterdir(), key=lambda p: p.name):
-        if not path.name.endswith(".spec"):
-            continue
-        text = path.read_text(encoding="utf-8")
-        header = {}
-        for line in text.splitlines():
-            if line.startswith("#") and ":" in line:
-                key, value = line[1:].split(":", 1)
-                header[key.strip()] = value.strip()
-        kind = "layer" if "layer" in header else "loss"
-        found.append(
-            Stated(
-                kind,
-                header[kind],
-                header.get("layout", ""),
-                header.get("about", ""),
-                text,
-                path.name,
-            )
-        )
-    return tuple(found)
+    paths = sorted(files("backproof.spec.layers").iterdir(), key=lambda p: p.name)
+    return tuple(
+        _stated(path.name, path.read_text(encoding="utf-8"))
+        for path in paths
+        if path.name.endswith(ENDING)
+    )
+
+
+def _stated(file: str, text: str) -> Stated:
+    header = {}
+    for line in text.splitlines():
+        if line.startswith("#") and ":" in line:
+            key, value = line[1:].split(":", 1)
+            header[key.strip()] = value.strip()
+    kind = "loss" if "loss" in header else "layer"
+    return Stated(
+        kind,
+        header.get(kind, file.removesuffix(ENDING)),
+        header.get("layout", ""),
+        header.get("about", ""),
+        header.get("source", ""),
+        text,
+        file,
+    )
 
 
 def layouts(layer: str = "dense") -> tuple[str, ...]:
@@ -93,10 +107,24 @@ def named(
         return network(layers, layout=layout, activation=activation or "g", scale=scale)
     for found in entries():
         if found.name == name:
-            return Spec(found.text, name=name, source_name=found.file, scale=scale)
+            stated = Spec(found.text, name=name, source_name=found.file, scale=scale)
+            return _activated(stated, activation)
     raise SpecError(
         f"no layer or loss is named '{name}'",
         help=suggestion(name, names()) or f"known are {', '.join(names())}",
+    )
+
+
+def _activated(stated: Spec, activation: str | None) -> Spec:
+    """A layer with a known function for the abstract ``g`` that it may have."""
+    if activation in (None, "g") or not stated.activation:
+        return stated
+    return Spec(
+        stated.text,
+        name=stated.name,
+        functions={"g": str(activation)},
+        scale=stated.scale,
+        source_name=stated.program.source.name,
     )
 
 

@@ -39,6 +39,7 @@ from math import gcd, lcm
 
 from backproof.spec.canonical import Factor, canonical_order
 from backproof.spec.contraction import contract
+from backproof.spec.deadline import check_time
 from backproof.spec.functions import FUNCTIONS, unfold
 from backproof.spec.signs import NOTHING, Sign, Signs
 from backproof.spec.terms import (
@@ -121,6 +122,7 @@ def _budgeted(in_steps: bool | None = None) -> Iterator[None]:
 
 
 def _spend(products: int) -> None:
+    check_time()
     if products > MAX_TERMS or (_BUDGET.busy and products > _BUDGET.left):
         raise TooLargeError("more products of terms than a normal form may take")
     _BUDGET.left -= products
@@ -501,9 +503,9 @@ def _summed(indices: Iterable[Index], body: Poly) -> Poly:
             bound = tuple(i for i in every if any(i in a.free for a, _ in connected))
             if _is_one_place(connected, bound):
                 continue
-            largest = _at_largest(connected, bound)
-            if largest is not None:
-                part = part * largest
+            shares = _of_shares(connected, bound)
+            if shares is not None:
+                part = part * shares
                 continue
             part = part * _atom(_sum_atom(bound, tuple(connected)))
         parts.append(part)
@@ -518,22 +520,18 @@ def _is_one_place(factors: list[tuple[Atom, Fraction]], bound: tuple[Index, ...]
     return atom.kind == "match" and atom.indices[0] == bound[0] not in atom.indices[1:]
 
 
-def _at_largest(factors: list[tuple[Atom, Fraction]], bound: tuple[Index, ...]) -> Poly | None:
-    """A sum with a hardmax over its position: of the shares alone, or of the value they choose."""
+def _of_shares(factors: list[tuple[Atom, Fraction]], bound: tuple[Index, ...]) -> Poly | None:
+    """The sum of the shares of a hardmax over its position, which is 1; None for any other sum."""
     chosen = [a for a, e in factors if a.kind == "hardmax" and e == 1 and a.indices[1] in bound]
     if len(chosen) != 1 or len(bound) != 1:
         return None
     (hardmax_,) = chosen
-    over, at = hardmax_.indices
+    at = hardmax_.indices[1]
     assert hardmax_.inner is not None
     if at in hardmax_.inner.free:
         return None
     rest = Poly({_reduced({a: e for a, e in factors if a != hardmax_})[0]: Fraction(1)})
-    if rest == ONE_POLY:
-        return ONE_POLY
-    if rest == hardmax_.inner.renamed({over: at}):
-        return _atom(_along_atom("max", over, hardmax_.inner))
-    return None
+    return ONE_POLY if rest == ONE_POLY else None
 
 
 def _contracted(indices: tuple[Index, ...], monomial: Monomial) -> Poly:
@@ -668,7 +666,10 @@ def _largest(index: Index, body: Poly) -> Poly:
         return body
     content = _content(inside)
     inner = inside.scaled(1 / content)
-    return _atom(_along_atom("max", index, inner)).scaled(content) + apart
+    # max_k(z_k) is the sum over k of hardmax_k(z) z_k, whatever z is a sum of.
+    at = Index("&at", index.axis)
+    chosen = _atom(_along_atom("hardmax", index, inner, at)) * inner.renamed({index: at})
+    return _summed((at,), chosen).scaled(content) + apart
 
 
 def _hardmax(at: Index, over: Index, body: Poly) -> Poly:
@@ -713,7 +714,7 @@ def _raised(base: Poly, exponent: Fraction) -> Poly:
     whole = exponent.denominator == 1
     if len(base.terms) == 1:
         ((monomial, coefficient),) = base.terms.items()
-        if whole or (coefficient > 0 and all(_rooted(a, e * exponent) for a, e in monomial)):
+        if whole or (coefficient > 0 and all(_rooted(a) for a, e in monomial)):
             powers, extra = _reduced({a: e * exponent for a, e in monomial})
             return _number_power(coefficient, exponent) * Poly({powers: extra})
         return _root_of_product(monomial, coefficient, exponent)
@@ -730,9 +731,9 @@ def _raised(base: Poly, exponent: Fraction) -> Poly:
     )
 
 
-def _rooted(atom: Atom, exponent: Fraction) -> bool:
-    """Whether the power of a power of an atom is the atom to the product of both."""
-    return atom.positive or (atom.nonnegative and exponent > 0)
+def _rooted(atom: Atom) -> bool:
+    """Whether a root of a power of an atom is the atom to the product of both exponents."""
+    return atom.nonnegative
 
 
 def _root_of_product(monomial: Monomial, coefficient: Fraction, exponent: Fraction) -> Poly:
@@ -741,7 +742,7 @@ def _root_of_product(monomial: Monomial, coefficient: Fraction, exponent: Fracti
     inside: dict[Atom, Fraction] = {}
     absolute: list[Poly] = []
     for atom, power_ in monomial:
-        if _rooted(atom, power_ * exponent):
+        if _rooted(atom):
             outside[atom] = power_ * exponent
         elif power_.denominator == 1 and power_ % 2 == 0:
             absolute.append(_raised(_abs(_atom(atom)), power_ * exponent))

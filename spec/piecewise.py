@@ -23,6 +23,7 @@ from backproof.spec.normal import (
     cleared,
     with_values,
 )
+from backproof.spec.terms import Index
 
 # Choices double with each step, and inequalities nearly square with each elimination.
 MAX_STEPS = 6
@@ -43,9 +44,60 @@ class Vanishing:
 
 
 def vanishing(difference: Poly) -> Vanishing | None:
-    """Where a difference in steps is zero; None if it is not zero on some piece."""
+    """Where a difference in steps is zero; None if it is not zero on some piece.
+
+    Steps may stand in sums: a sum is zero where its summand is, put together from all sums over
+    the same axes.
+    """
+    found: list[Vanishing] = []
+    for part in _summands(difference):
+        where = _vanishing(part)
+        if where is None:
+            return None
+        found.append(where)
+    return Vanishing(
+        tuple(p for where in found for p in where.apart_from),
+        tuple(p for where in found for p in where.denominators),
+    )
+
+
+def _summands(difference: Poly) -> Iterator[Poly]:
+    """What has to be zero: the terms without steps in sums, and the summands of the others."""
+    groups: dict[tuple[Monomial, tuple[str, ...]], dict[Monomial, Fraction]] = {}
+    for monomial, coefficient in difference.terms.items():
+        opened = _opened(monomial)
+        rest, axes, inside = ((), (), monomial) if opened is None else opened
+        terms = groups.setdefault((rest, axes), {})
+        terms[inside] = terms.get(inside, Fraction(0)) + coefficient
+    return map(Poly, groups.values())
+
+
+def _opened(monomial: Monomial) -> tuple[Monomial, tuple[str, ...], Monomial] | None:
+    """The factors beside a sum with steps in it, the axes that it runs over, and its summand."""
+    sums = [a for a, e in monomial if e == 1 and _has_steps_in_sum(a)]
+    if len(sums) != 1:
+        return None
+    (found,) = sums
+    axes = tuple(sorted(index.axis for index in found.indices))
+    if len(set(axes)) < len(axes):
+        return None
+    assert found.inner is not None
+    names = {index: Index(f"&{index.axis}", index.axis) for index in found.indices}
+    ((summand, _),) = found.inner.renamed(names).terms.items()
+    return tuple(pair for pair in monomial if pair[0] != found), axes, summand
+
+
+def _has_steps_in_sum(atom: Atom) -> bool:
+    inside = atom.inner.terms if atom.kind == "sum" and atom.inner is not None else ()
+    return any(a.is_plain("step") for m in inside for a, _ in m)
+
+
+def _vanishing(difference: Poly) -> Vanishing | None:
+    if not any(a.is_plain("step") for m in difference.terms for a, _ in m):
+        left, assumed = cleared(difference)
+        return Vanishing((), assumed) if left.is_zero else None
     steps = sorted({a for m in difference.terms for a, _ in m if a.is_plain("step")})
-    if not 1 <= len(steps) <= MAX_STEPS:
+    if len(steps) > MAX_STEPS:
         return None
     apart: dict[str, Poly] = {}
     below: dict[str, Poly] = {}
@@ -74,8 +126,8 @@ def _forced(here: dict[Atom, int], border: Iterable[Poly]) -> Iterator[Poly]:
     """The arguments that are zero at every point that makes a choice."""
     rows = [_row(a, v, strictly=False) for a, v in here.items()]
     for argument in border:
-        below = _Row(argument.scaled(Fraction(-1)), strict=True)
-        if not _feasible([*rows, below]):
+        below = Row(argument.scaled(Fraction(-1)), strict=True)
+        if not feasible([*rows, below]):
             yield argument
 
 
@@ -100,26 +152,26 @@ def _zero_where(rest: Poly, argument: Poly) -> bool:
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
     """A polynomial that is above zero, or not below it."""
 
     poly: Poly
     strict: bool
 
 
-def _row(step: Atom, value: int, *, strictly: bool) -> _Row:
+def _row(step: Atom, value: int, *, strictly: bool) -> Row:
     assert step.inner is not None
     if value:
-        return _Row(step.inner, strict=True)
-    return _Row(step.inner.scaled(Fraction(-1)), strict=strictly)
+        return Row(step.inner, strict=True)
+    return Row(step.inner.scaled(Fraction(-1)), strict=strictly)
 
 
 def _has_points(here: dict[Atom, int], *, strictly: bool) -> bool:
     """Whether values of the monomials make a choice of steps; strictly: no argument being zero."""
-    return _feasible([_row(a, v, strictly=strictly) for a, v in here.items()])
+    return feasible([_row(a, v, strictly=strictly) for a, v in here.items()])
 
 
-def _feasible(rows: list[_Row]) -> bool:
+def feasible(rows: list[Row]) -> bool:
     """Whether values of the monomials satisfy all rows; True where that takes too long to say."""
     monomials: list[Monomial] = sorted(
         {m for row in rows for m in row.poly.terms if m}, key=lambda m: Poly({m: Fraction(1)}).key
@@ -135,20 +187,20 @@ def _feasible(rows: list[_Row]) -> bool:
             total = up.poly.scaled(-down.poly.terms[monomial]) + down.poly.scaled(
                 up.poly.terms[monomial]
             )
-            rows.append(_Row(total, up.strict or down.strict))
+            rows.append(Row(total, up.strict or down.strict))
     return all(_holds(row) for row in rows)
 
 
-def _known(monomials: Iterable[Monomial]) -> Iterator[_Row]:
+def _known(monomials: Iterable[Monomial]) -> Iterator[Row]:
     """What is known of the signs of monomials, such as exp(x) > 0."""
     for monomial in monomials:
         alone = Poly({monomial: Fraction(1)})
         if alone.positive:
-            yield _Row(alone, strict=True)
+            yield Row(alone, strict=True)
         elif alone.nonnegative:
-            yield _Row(alone, strict=False)
+            yield Row(alone, strict=False)
 
 
-def _holds(row: _Row) -> bool:
+def _holds(row: Row) -> bool:
     value = row.poly.terms.get((), Fraction(0))
     return value > 0 if row.strict else value >= 0
