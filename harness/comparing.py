@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from itertools import permutations
 from typing import Any
 
 import backproof
@@ -20,15 +20,14 @@ from backproof.reports.finding import (
     Shapes,
     Verdict,
 )
+from backproof.spec.claim_mistakes import name_mistake
 from backproof.spec.claims import Claim, read_claim
-from backproof.spec.compose import on_axes
+from backproof.spec.deadline import OutOfTimeError, time_limit
 from backproof.spec.equal import Answer, Kind, decide
-from backproof.spec.expand import expand
 from backproof.spec.layer import Spec
-from backproof.spec.mistakes import WrongForm, wrong_forms
-from backproof.spec.normal import TooLargeError, normalise
-from backproof.spec.terms import Entry, Index, Term, substitute
-from backproof.spec.witness import Witness
+from backproof.spec.special_cases import special_case
+from backproof.spec.terms import Entry
+from backproof.spec.witness import NO_VALUE, Witness
 
 VERDICTS = {
     Kind.EQUAL: Verdict.HOLDS,
@@ -38,14 +37,26 @@ VERDICTS = {
 }
 
 
-def compare_claims(claims: Sequence[str], spec: Spec | None = None) -> Report:
+# How long one claim may take where nobody says so, and how long a witness is looked for.
+BUDGET = 10.0
+SECONDS = 5.0
+
+
+def compare_claims(
+    claims: Sequence[str], spec: Spec | None = None, budget: float = BUDGET
+) -> Report:
     """Judge claims in order, each against what is given.
 
+    Args:
+        claims: as they are written.
+        spec: what is given.
+        budget: how many seconds to take for a claim; after these it is ``unknown``.
+
     Raises:
-        SpecError: a claim cannot be read.
+        SpecError: a claim cannot be read, or what is given contradicts itself.
     """
     read = [read_claim(text, spec.derivation if spec is not None else None) for text in claims]
-    findings = [_finding(k, claim, spec) for k, claim in enumerate(read, start=1)]
+    findings = [_finding(k, claim, spec, budget) for k, claim in enumerate(read, start=1)]
     environment = {"given": str(spec)} if spec is not None else {}
     return Report(
         command="compare",
@@ -55,8 +66,9 @@ def compare_claims(claims: Sequence[str], spec: Spec | None = None) -> Report:
     )
 
 
-def _finding(number: int, claim: Claim, spec: Spec | None) -> Finding:
-    answer = decide(claim)
+def _finding(number: int, claim: Claim, spec: Spec | None, budget: float) -> Finding:
+    until = time.monotonic() + budget
+    answer = decide(claim, seconds=min(SECONDS, budget), budget=budget)
     quantity = claim.left.tensor if isinstance(claim.left, Entry) else (claim.about or None)
     derived = correction = mistake = None
     if spec is not None and quantity is not None:
@@ -65,7 +77,7 @@ def _finding(number: int, claim: Claim, spec: Spec | None) -> Finding:
             derived = Derived(index=equation.index, matrix=equation.matrix, latex=equation.latex)
             if answer.kind is Kind.DIFFERENT:
                 correction = equation.index if "[" in claim.text else equation.matrix
-                mistake = name_mistake(claim, spec, quantity)
+                mistake = _mistake(claim, quantity, until - time.monotonic())
     shapes = None
     if claim.trouble and any(claim.shapes):
         shapes = Shapes(expected=claim.shapes[0], got=claim.shapes[1])
@@ -83,6 +95,7 @@ def _finding(number: int, claim: Claim, spec: Spec | None) -> Finding:
         counterexample=_counterexample(claim, answer),
         shapes=shapes,
         evidence=_evidence(answer),
+        notes=_notes(claim, answer),
     )
 
 
@@ -95,62 +108,40 @@ def _evidence(answer: Answer) -> list[Evidence]:
     return []
 
 
-def name_mistake(claim: Claim, spec: Spec, quantity: str) -> Mistake | None:
-    """The mistake of the catalogue that turns the right equation into the claim's right side."""
-    if claim.right is None:
-        return Mistake(kind=MistakeKind.SHAPE, sentence=claim.trouble)
-    # In terms of the intermediates first: only what no form explains there is written out.
-    for write in (lambda term: term, lambda term: expand(spec.derivation, term)):
-        best = _lightest(claim, spec, quantity, write)
-        if best is not None:
-            break
-    if best is None:
-        return Mistake(kind=MistakeKind.SHAPE, sentence=claim.trouble) if claim.trouble else None
+def _mistake(claim: Claim, quantity: str, seconds: float) -> Mistake | None:
+    """The mistake by name; None where no name was found in time."""
+    try:
+        with time_limit(seconds):
+            found = name_mistake(claim, quantity)
+    except OutOfTimeError:
+        return None
+    if found is None:
+        return None
     return Mistake(
-        kind=MistakeKind(best.mistake.kind),
-        variant=best.mistake.variant,
-        sentence=best.mistake.sentence,
+        kind=MistakeKind(found.kind), variant=found.variant or None, sentence=found.sentence
     )
 
 
-def _lightest(
-    claim: Claim, spec: Spec, quantity: str, write: Callable[[Term], Term]
-) -> WrongForm | None:
-    """The least far-fetched wrong form whose right side is the claim's."""
-    assert claim.right is not None
-    best: WrongForm | None = None
-    try:
-        written = normalise(write(claim.right))
-    except (TooLargeError, ArithmeticError, ValueError):
-        return None
-    for form in wrong_forms(spec.derivation, quantity):
-        if len(form.indices) != len(claim.indices):
-            continue
-        if best is not None and form.mistake.weight >= best.mistake.weight:
-            continue
-        for indices in _orders(claim):
-            change = dict(zip(form.indices, indices, strict=True))
-            try:
-                value = normalise(write(_one_axis(substitute(form.value, change), claim)))
-            except (TooLargeError, ArithmeticError, ValueError):
-                continue
-            # A form that comes to nothing at all explains nothing.
-            if value == written and not value.is_zero:
-                best = form
-    return best
+def _notes(claim: Claim, answer: Answer) -> list[str]:
+    """What else there is to say, and where an assumption that is needed fails."""
+    notes = list(answer.notes)
+    if answer.kind is Kind.DIFFERENT:
+        notes += filter(None, [special_case(claim)])
+    if answer.words != answer.assumption:
+        notes.append(f"that is, {answer.words}")
+    if answer.without is not None:
+        given = [f"{axis} = {size}" for axis, size in answer.without.sizes.items()]
+        given += [f"{name} = {_written(v)}" for name, v in answer.without.inputs.items()]
+        given += answer.without.functions.values()
+        values = _sentence(claim, answer.without)
+        notes.append(f"without it the claim fails: with {', '.join(given)} {values}")
+    return notes
 
 
-def _orders(claim: Claim) -> list[tuple[Index, ...]]:
-    """The order of the left side's indices; any order where the right side has others besides."""
-    named = claim.left.indices if isinstance(claim.left, Entry) else claim.indices
-    if len(named) == len(claim.indices):
-        return [claim.indices]
-    return list(permutations(claim.indices))
-
-
-def _one_axis(term: Term, claim: Claim) -> Term:
-    """Write merged axes under the name that the claim's terms use."""
-    return on_axes(term, {right: left for left, right in claim.merged})
+def _written(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    return str(value)
 
 
 def _counterexample(claim: Claim, answer: Answer) -> Counterexample | None:
@@ -175,7 +166,13 @@ def _sentence(claim: Claim, witness: Witness) -> str:
             f"{i.name} = {p + 1}" for i, p in zip(claim.indices, witness.position, strict=True)
         )
         place = f" at {inside}"
-    return f"the left side is {witness.left}{place}, the right side {witness.right}"
+    left, right = (
+        "has no value" if value == NO_VALUE else f"is {value}"
+        for value in (witness.left, witness.right)
+    )
+    # Two values are set side by side under one verb.
+    right = right.removeprefix("is ") if left.startswith("is ") else right
+    return f"the left side {left}{place}, the right side {right}"
 
 
 def _plain(value: Any) -> Any:

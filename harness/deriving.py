@@ -8,6 +8,7 @@ from enum import StrEnum
 import backproof
 from backproof.errors import UsageError
 from backproof.reports.finding import Report
+from backproof.spec.conditions import conditions
 from backproof.spec.errors import suggestion
 from backproof.spec.explain import explain
 from backproof.spec.layer import Equation, Spec
@@ -88,6 +89,7 @@ def derivation_report(
             "equations": str(spec),
             "numpy": program_form(derived, "numpy"),
             "jax": program_form(derived, "jax"),
+            "conditions": [str(c) for c in conditions(spec.program)],
         },
     )
 
@@ -108,6 +110,9 @@ def derivation_text(
         return program_form(derived, form).rstrip("\n")
     if steps:
         blocks = ["\n".join(explain(e)) for e in equations if not e.is_upstream]
+        needed = conditions(spec.program)
+        if needed:
+            blocks.append("\n".join(["taken for granted:", *(f"  {c}" for c in needed)]))
         return "\n\n".join(blocks)
     shown = [e for e in equations if not e.is_upstream or wanted]
     return "\n".join(equation_form(e, form) for e in shown)

@@ -51,10 +51,10 @@ def state(
         raise UsageError("nothing is given", "give equations, a file of equations or a name")
     shown = given if len(given) <= 60 else given[:57] + "..."
     looks_like_path = bool(re.search(r"[/\\]|\.\w+$", given))
+    known = f"give equations, a file of equations, or one of {', '.join(names())}"
     raise UsageError(
         f"{'no such file' if looks_like_path else 'no such file or name'}: {shown}",
-        suggestion(given, names())
-        or f"give equations, a file of equations, or one of {', '.join(names())}",
+        "; ".join(filter(None, (suggestion(given, names()), known))),
     )
 
 

@@ -2,43 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
-from itertools import permutations
 
+from backproof.spec.assuming import Condition, difference_under, meant, stated_together, target_sums
 from backproof.spec.claims import Claim
-from backproof.spec.compose import on_axes
-from backproof.spec.derive import Derivation
+from backproof.spec.contradiction import check_consistent
+from backproof.spec.deadline import OutOfTimeError, check_time, time_left, time_limit
 from backproof.spec.expand import expand
-from backproof.spec.normal import (
-    Atom,
-    Poly,
-    TooLargeError,
-    as_term,
-    cleared,
-    denominators,
-    normalise,
-    with_marginals,
-    with_values,
-)
+from backproof.spec.naming import name_bound
+from backproof.spec.normal import Poly, TooLargeError, as_term, cleared, denominators, normalise
 from backproof.spec.piecewise import vanishing
 from backproof.spec.printers.index import index_form
 from backproof.spec.program import Assumption
-from backproof.spec.signs import Signs, needed, stated
+from backproof.spec.signs import Signs, needed
+from backproof.spec.stages import INPUTS, NO_FORM, Stage, stages
 from backproof.spec.terms import (
-    ONE,
+    ZERO,
     Apply,
-    Entry,
+    Index,
+    Power,
     Term,
     Where,
-    entry,
+    fresh,
+    substitute,
     tensors_in,
-    total,
     walk,
 )
-from backproof.spec.witness import Witness, find_witness
+from backproof.spec.witness import Witness, find_exception, find_witness, search
 
 
 class Kind(StrEnum):
@@ -59,7 +53,11 @@ class Answer:
         reason: one sentence.
         certificate: the normal form that both sides share, for ``equal``.
         witness: for ``different``; None where the two sides do not even have one shape.
-        assumption: for ``equal under an assumption``.
+        assumption: for ``equal under an assumption``, in notation.
+        words: the assumption in words.
+        without: a case in which the assumption fails and the two sides differ, or only one of them
+            has a value: the assumption is needed. None where no such case was found.
+        notes: more sentences, such as how a name was read.
     """
 
     kind: Kind
@@ -67,18 +65,58 @@ class Answer:
     certificate: str = ""
     witness: Witness | None = None
     assumption: str = ""
+    words: str = ""
+    without: Witness | None = None
+    notes: tuple[str, ...] = ()
 
 
-def decide(claim: Claim, seconds: float = 5.0) -> Answer:
+_NO_TIME = "no time was left"
+
+
+def decide(claim: Claim, seconds: float = 5.0, budget: float = math.inf) -> Answer:
     """Decide a claim.
 
     Args:
         claim: what is claimed.
         seconds: how long to look for a witness.
+        budget: how many seconds to take for everything; after these the answer is ``unknown``.
+
+    Raises:
+        SpecError: the assumptions of the program contradict each other.
     """
+    with time_limit(budget):
+        try:
+            check_consistent(claim.derivation.program)
+            found = _by_readings(claim, seconds)
+        except OutOfTimeError:
+            found = Answer(Kind.UNKNOWN, f"no proof and no counterexample was found ({_NO_TIME})")
+    return replace(found, notes=claim.notes + found.notes) if claim.notes else found
+
+
+def _by_readings(claim: Claim, seconds: float) -> Answer:
+    """The answer that all readings of a claim have in common; unknown where they have none."""
+    answers = [_decided(reading, seconds) for reading in (claim, *claim.others)]
+    if len({a.kind for a in answers}) == 1:
+        return answers[0]
+    found = "; ".join(
+        f"{a.kind}, {reading.reading}"
+        for reading, a in zip((claim, *claim.others), answers, strict=True)
+    )
+    reason = f"it can be read in two ways, with different answers: {found}"
+    return Answer(Kind.UNKNOWN, f"{reason}; index notation says which one is meant")
+
+
+def _decided(claim: Claim, seconds: float) -> Answer:
     if claim.left is None or claim.right is None:
         return Answer(Kind.DIFFERENT, claim.trouble)
+    empty = _without_value(claim, claim.parts)
+    if empty:
+        return Answer(Kind.UNKNOWN, empty)
     found, tried = _settled(claim, seconds)
+    if found is not None and found.kind in (Kind.EQUAL, Kind.ASSUMES):
+        empty = _without_value(claim, _reciprocals(claim.left, claim.right))
+        if empty:
+            return Answer(Kind.UNKNOWN, empty)
     if claim.merged:
         return _at_equal_sizes(claim, found)
     if found is not None:
@@ -89,19 +127,67 @@ def decide(claim: Claim, seconds: float = 5.0) -> Answer:
     )
 
 
+def _without_value(claim: Claim, parts: Iterable[Term]) -> str:
+    """A sentence on a part of a claim that has no value anywhere; empty where all have some."""
+    try:
+        with time_limit(EMPTY_SECONDS):
+            for part in parts:
+                if _divides_by_zero(claim, part):
+                    shown = index_form(_with_letters(claim, part))
+                    return f"it has no value at any point: {shown} divides by zero"
+    except OutOfTimeError:
+        pass
+    return ""
+
+
+# So long is looked whether a denominator is zero everywhere.
+EMPTY_SECONDS = 0.5
+
+
+def _divides_by_zero(claim: Claim, part: Term) -> bool:
+    try:
+        normalise(expand(claim.derivation, part))
+    except ZeroDivisionError:
+        return True
+    except (TooLargeError, ValueError):
+        pass
+    return False
+
+
+def _reciprocals(*sides: Term) -> list[Term]:
+    return [
+        node
+        for side in sides
+        for node in walk(side)
+        if isinstance(node, Power) and node.exponent < 0 and tensors_in(node)
+    ]
+
+
+def _with_letters(claim: Claim, term: Term) -> Term:
+    """A term under the letters of its axes; the claim's own indices keep theirs."""
+    program = claim.derivation.program
+    change: dict[Index, Index] = {}
+    for index in sorted(term.free - set(claim.indices)):
+        axis = program.axes.get(index.axis)
+        letter = axis.letters[0] if axis is not None else index.name
+        change[index] = fresh(Index(letter, index.axis), [*claim.indices, *change.values()])
+    return name_bound(program, substitute(term, change), [*claim.indices, *change.values()])
+
+
 def _at_equal_sizes(claim: Claim, found: Answer | None) -> Answer:
     """The sides of such a claim have one shape only where some sizes are equal."""
     pairs = " and ".join(f"size({a}) = size({b})" for a, b in claim.merged)
-    if found is not None and found.kind is not Kind.DIFFERENT:
+    if found is not None and found.kind not in (Kind.DIFFERENT, Kind.UNKNOWN):
         assumption = "; ".join(x for x in (pairs, found.assumption) if x)
-        return Answer(
-            Kind.ASSUMES, f"{found.reason}, but only there: {claim.trouble}", assumption=assumption
-        )
+        words = " and ".join(x for x in (pairs, found.words) if x)
+        reason = f"{found.reason}, but only there: {claim.trouble}"
+        return Answer(Kind.ASSUMES, reason, assumption=assumption, words=words)
     reason = claim.trouble
     witness = found.witness if found is not None else None
     if witness is None:
         reason += f"; where {pairs}, no difference of values was found"
-    return Answer(Kind.DIFFERENT, reason, witness=witness)
+    notes = found.notes if found is not None else ()
+    return Answer(Kind.DIFFERENT, reason, witness=witness, notes=notes)
 
 
 # ---------------------------------------------------------------- proofs
@@ -117,144 +203,150 @@ def _settled(claim: Claim, seconds: float) -> tuple[Answer | None, list[str]]:
     tried: list[str] = []
     assuming: list[Answer] = []
     looked_first = False
-    for how, elementary, left, right in _stages(claim, tried):
-        if how.startswith(INPUTS) and not looked_first and not assuming:
+    for stage in stages(claim, tried):
+        if stage.how.startswith(INPUTS) and not looked_first and not assuming:
             looked_first = True
             witness = find_witness(_narrowed(claim), seconds, FIRST_TRIALS)
             if witness is not None:
-                reason = claim.trouble or "the two sides differ"
-                return Answer(Kind.DIFFERENT, reason, witness=witness), tried
-        if left is right:
-            return Answer(Kind.EQUAL, f"the same {how}", certificate=index_form(left)), tried
+                return _different(claim, witness), tried
+        if stage.left is stage.right:
+            certificate = index_form(stage.left)
+            return Answer(Kind.EQUAL, f"the same {stage.how}", certificate=certificate), tried
         try:
-            signs = needed(left, right)
-            first = normalise(left, elementary=elementary, signs=signs)
-            second = normalise(right, elementary=elementary, signs=signs)
-            answer = (
-                _compare(how, first, second)
-                or _in_pieces(how, left, right, signs)
-                or _with_signs(claim, how, left, right, signs)
-                or _assumed(claim, how, first - second)
-            )
-        except (TooLargeError, ZeroDivisionError, ValueError) as error:
-            tried.append(f"{how}: {error}")
+            with time_limit(time_left() / 3):
+                answer = _proved(claim, stage)
+        except NO_FORM as error:
+            tried.append(f"{stage.how}: {error}")
+            continue
+        except OutOfTimeError:
+            tried.append(f"{stage.how}: {_NO_TIME}")
             continue
         if answer is None:
-            tried.append(f"{how}: the normal forms differ")
+            tried.append(f"{stage.how}: the normal forms differ")
         elif answer.kind is Kind.EQUAL:
             return answer, tried
         else:
             assuming.append(answer)
     if assuming:
         return assuming[0], tried
-    witness = find_witness(claim, seconds)
-    if witness is not None:
-        reason = claim.trouble or "the two sides differ"
-        return Answer(Kind.DIFFERENT, reason, witness=witness), tried
+    seen = search(claim, seconds)
+    if seen.witness is not None:
+        return _different(claim, seen.witness), tried
+    tried.append(seen.shown)
     return None, tried
 
 
 FIRST_TRIALS = 60
-INTERMEDIATES, INPUTS = "in terms of the intermediates", "in terms of the inputs"
 
 
-def _stages(claim: Claim, tried: list[str]) -> Iterator[tuple[str, bool, Term, Term]]:
-    """The two sides, the less is replaced by what defines it the sooner."""
-    assert claim.left is not None
-    assert claim.right is not None
-    derivation = claim.derivation
-    kept = set(derivation.program.defined) | {g.name for g in derivation.gradients.values()}
-    # A name that stands alone on one side is what the claim is about: it is replaced first.
-    alone = {side.tensor for side in (claim.left, claim.right) if isinstance(side, Entry)}
-    one_axis = {right: left for left, right in claim.merged}
-    for how, keep in (
-        (INTERMEDIATES, kept - alone),
-        (INPUTS, set[str]()),
-    ):
-        try:
-            sides = [
-                on_axes(expand(derivation, side, keep=keep), one_axis)
-                for side in (claim.left, claim.right)
-            ]
-        except TooLargeError as error:
-            tried.append(f"{how}: {error}")
-            continue
-        yield how, False, sides[0], sides[1]
-        if any(
-            isinstance(node, Apply) and node.function in _ELEMENTARY
-            for side in sides
-            for node in walk(side)
-        ):
-            yield f"{how}, through exp and log", True, sides[0], sides[1]
+def _proved(claim: Claim, stage: Stage) -> Answer | None:
+    """The sides equal outright, on all pieces, or under what is meant; None where they are not."""
+    signs = needed(stage.left, stage.right)
+    first, second = (
+        normalise(side, elementary=stage.elementary, signs=signs)
+        for side in (stage.left, stage.right)
+    )
+    found = _compare(stage.how, first, second) or _in_pieces(stage, signs)
+    if found is not None and not _are_zero(claim, stage, found.apart_from):
+        return _apart_from_zeros(claim, found)
+    return _assumed(claim, stage, signs)
 
 
-_ELEMENTARY = ("exp", "log", "sigmoid", "tanh", "softplus", "silu")
+@dataclass(frozen=True)
+class _Found:
+    """A proof, and what may not be zero for it to hold."""
+
+    how: str
+    certificate: str
+    apart_from: tuple[Poly, ...] = ()
 
 
-def _compare(how: str, first: Poly, second: Poly) -> Answer | None:
+def _compare(how: str, first: Poly, second: Poly) -> _Found | None:
     if first == second:
-        return Answer(Kind.EQUAL, f"equal {how}", certificate=first.key)
+        return _Found(f"equal {how}", first.key)
     difference, assumed = cleared(first - second)
     if not difference.is_zero:
         return None
-    # Where a denominator of both sides vanishes, neither has a value.
-    both = denominators(first) & denominators(second)
-    assumed = tuple(p for p in assumed if p not in both)
-    if not assumed:
-        return Answer(Kind.EQUAL, f"equal {how}, denominators cleared", certificate=first.key)
-    shown = ", ".join(f"{index_form(as_term(p))} is not zero" for p in dict.fromkeys(assumed))
-    return Answer(Kind.ASSUMES, f"equal {how} where {shown}", assumption=shown)
+    apart = _not_in_both(assumed, first, second)
+    return _Found(f"equal {how}" + ("" if apart else ", denominators cleared"), first.key, apart)
 
 
-def _with_signs(claim: Claim, how: str, left: Term, right: Term, signs: Signs) -> Answer | None:
-    """Whether the sides are equal where the signs are as the program assumes."""
-    assumed = [a for a in claim.derivation.program.assumptions if not a.is_equation]
-    known = signs.joined(stated(assumed))
-    if known == signs:
-        return None
-    first, second = (normalise(side, signs=known) for side in (left, right))
-    found = _compare(how, first, second) or _in_pieces(how, left, right, known)
-    if found is None:
-        return None
-    shown = ", ".join(filter(None, [*(a.text for a in assumed), found.assumption]))
-    return Answer(Kind.ASSUMES, f"equal {how} where {shown}", assumption=shown)
+def _not_in_both(polys: Iterable[Poly], first: Poly, second: Poly) -> tuple[Poly, ...]:
+    """Those of the denominators that only one side has: elsewhere neither has a value."""
+    both = _with_opposites(denominators(first)) & _with_opposites(denominators(second))
+    return tuple(p for p in polys if p not in both)
 
 
-def _in_pieces(how: str, left: Term, right: Term, signs: Signs) -> Answer | None:
+def _with_opposites(polys: Iterable[Poly]) -> set[Poly]:
+    return {q for p in polys for q in (p, p.scaled(Fraction(-1)))}
+
+
+def _in_pieces(stage: Stage, signs: Signs) -> _Found | None:
     """Whether the sides are equal on each of the pieces that steps, signs and the like make."""
-    if not any(_jumps(node) for side in (left, right) for node in walk(side)):
+    if not any(_jumps(node) for side in (stage.left, stage.right) for node in walk(side)):
         return None
     try:
         first, second = (
-            normalise(side, elementary=True, in_steps=True, signs=signs) for side in (left, right)
+            normalise(side, elementary=True, in_steps=True, signs=signs)
+            for side in (stage.left, stage.right)
         )
         found = vanishing(first - second)
     except ZeroDivisionError:
         # On some piece a denominator is zero.
         return None
+    how = f"equal {stage.how}, piece by piece"
     if first == second:
-        return Answer(Kind.EQUAL, f"equal {how}, piece by piece", certificate=first.key)
+        return _Found(how, first.key)
     if found is None:
         return None
-    both = denominators(first) & denominators(second)
-    excluded = [*found.apart_from, *(p for p in found.denominators if p not in both)]
-    shown = _zeros(excluded)
-    if not shown:
-        return Answer(Kind.EQUAL, f"equal {how}, piece by piece", certificate=first.key)
-    words = ", ".join(f"{text} is not zero" for text in shown)
-    return Answer(Kind.ASSUMES, f"equal {how} where {words}", assumption=words)
+    return _Found(
+        how, first.key, (*found.apart_from, *_not_in_both(found.denominators, first, second))
+    )
 
 
-def _zeros(polys: Iterable[Poly]) -> tuple[str, ...]:
-    """Polynomials in words, one of each pair of opposites: they are zero at the same points."""
-    texts: dict[str, str] = {}
+def _are_zero(claim: Claim, stage: Stage, terms: Iterable[Poly]) -> bool:
+    """Whether what may not be zero is, by its definition or by what the program assumes."""
+    stated = stated_together(claim.derivation, stage.keep)
+    for term in map(as_term, terms):
+        if normalise(expand(claim.derivation, term)).is_zero:
+            return True
+        if stated is not None and difference_under(stated, term, ZERO).is_zero:
+            return True
+    return False
+
+
+def _apart_from_zeros(claim: Claim, found: _Found) -> Answer:
+    """Equal; where something may not be zero for that, under this assumption."""
+    zeros = _zeros(claim, found.apart_from)
+    if not zeros:
+        return Answer(Kind.EQUAL, found.how, certificate=found.certificate)
+    words = ", ".join(f"{text} is not zero" for text in zeros)
+    cases = (find_exception(claim, term, EXCEPTION_SECONDS) for term in zeros.values())
+    without = next((case for case in cases if case is not None), None)
+    how = found.how.removesuffix(", piece by piece")
+    reason = f"{how} where {words}"
+    return Answer(Kind.ASSUMES, reason, assumption=words, words=words, without=without)
+
+
+EXCEPTION_SECONDS = 0.5
+
+
+def _zeros(claim: Claim, polys: Iterable[Poly]) -> dict[str, Term]:
+    """Polynomials as they are shown, one of each pair of opposites, which have the same zeros."""
+    found: dict[str, Term] = {}
+    seen: set[Poly] = set()
     for poly in polys:
         opposite = poly.scaled(Fraction(-1))
-        if opposite.key not in texts:
-            texts[poly.key] = min(
-                (index_form(as_term(p)) for p in (poly, opposite)), key=lambda t: (t[0] == "-", t)
-            )
-    return tuple(texts.values())
+        if opposite in seen:
+            continue
+        seen.add(poly)
+        shown = {}
+        for p in (poly, opposite):
+            term = _with_letters(claim, as_term(p))
+            shown[index_form(term)] = term
+        text = min(shown, key=lambda t: (t[0] == "-", t))
+        found[text] = shown[text]
+    return found
 
 
 def _jumps(node: Term) -> bool:
@@ -269,103 +361,68 @@ _OF_PIECES = ("abs", "sign", "step", "relu", "leaky_relu", "elu")
 # ---------------------------------------------------------------- assumptions
 
 
-def _assumed(claim: Claim, how: str, difference: Poly) -> Answer | None:
-    """Whether the difference is zero under what is assumed of the inputs.
-
-    That is what the program states, and else that the targets of a loss sum to one.
-    """
-    given = tuple(a for a in claim.derivation.program.assumptions if a.is_equation)
-    assumed = [(", ".join(a.text for a in given), _with_stated(given, difference))]
-    assumed += _with_distributions(claim.derivation, difference)
-    for shown, changed in assumed:
-        # What is assumed has a value, and so no denominator in it is zero.
-        if cleared(changed)[0].is_zero:
-            return Answer(Kind.ASSUMES, f"equal {how} where {shown}", assumption=shown)
+def _assumed(claim: Claim, stage: Stage, signs: Signs) -> Answer | None:
+    """Whether the sides are equal under what is meant, the weakest such condition first."""
+    for condition in meant(claim.derivation, stage.keep):
+        check_time()
+        try:
+            extra = _under(condition, stage, signs)
+        except NO_FORM:
+            continue
+        if extra is None:
+            continue
+        zeros = [f"{text} is not zero" for text in _zeros(claim, extra)]
+        shown = ", ".join([condition.notation, *zeros])
+        return Answer(
+            Kind.ASSUMES,
+            f"equal {stage.how} where {shown}",
+            assumption=shown,
+            words=" and ".join([condition.words, *zeros]),
+            without=find_witness(_dropped(claim, condition), WITHOUT_SECONDS),
+        )
     return None
 
 
-def _with_stated(assumptions: tuple[Assumption, ...], difference: Poly) -> Poly:
-    """The difference with what the assumptions say put in place of what they say it of."""
-    for assumption in assumptions:
-        if not assumption.is_equation:
-            continue
-        solved = _solved(normalise(assumption.left) - normalise(assumption.right))
-        if solved is None:
-            continue
-        pattern, value = solved
-        values: dict[Atom, Poly] = {}
-        for atom in {a for m in difference.terms for a, _ in m if a.kind == pattern.kind}:
-            free = sorted(pattern.free)
-            for indices in permutations(sorted(atom.free), len(free)):
-                change = dict(zip(free, indices, strict=True))
-                one_axis = all(a.axis == b.axis for a, b in change.items())
-                if one_axis and pattern.renamed(change) == atom:
-                    values[atom] = value.renamed(change)
-        difference = with_values(difference, values)
-        if pattern.kind == "sum" and not value.free:
-            difference = with_marginals(difference, pattern, value)
-    return difference
+WITHOUT_SECONDS = 1.0
 
 
-def _solved(zero: Poly) -> tuple[Atom, Poly] | None:
-    """An equation solved for an atom that stands alone in one of its terms."""
-    order = ("sum", "entry", "apply")
-    alone = [
-        (order.index(m[0][0].kind), m[0][0])
-        for m in zero.terms
-        if len(m) == 1 and m[0][1] == 1 and m[0][0].kind in order
-    ]
-    for _, atom in sorted(alone):
-        monomial = ((atom, Fraction(1)),)
-        coefficient = zero.terms[monomial]
-        rest = Poly({m: c for m, c in zero.terms.items() if m != monomial})
-        if rest.free <= atom.free and not any(a == atom for m in rest.terms for a, _ in m):
-            return atom, rest.scaled(-1 / coefficient)
-    return None
+def _under(condition: Condition, stage: Stage, signs: Signs) -> tuple[Poly, ...] | None:
+    """What else may not be zero for the sides to be equal; None where they are not shown to be."""
+    if difference_under(
+        condition, stage.left, stage.right, signs, elementary=stage.elementary
+    ).is_zero:
+        return ()
+    known = signs.joined(condition.signs)
+    if known == signs:
+        return None
+    left, right = stage.left, stage.right
+    for rewriting in condition.rewritings:
+        left, right = rewriting(left), rewriting(right)
+    first, second = (normalise(side, signs=known) for side in (left, right))
+    changed = replace(stage, left=left, right=right)
+    found = _compare(stage.how, first, second) or _in_pieces(changed, known)
+    return None if found is None else found.apart_from
 
 
-def _with_distributions(derivation: Derivation, difference: Poly) -> list[tuple[str, Poly]]:
-    """The difference where the targets of a loss sum to one along the outputs."""
-    found: list[tuple[str, Poly]] = []
-    for term in _distributions(derivation):
-        ((monomial, _),) = normalise(term).terms.items()
-        ((pattern, _),) = monomial
-        changed = with_marginals(difference, pattern, Poly({(): Fraction(1)}))
-        found.append((f"{index_form(term)} = 1", changed))
-    return found
+def _dropped(claim: Claim, condition: Condition) -> Claim:
+    """The claim without a condition that its program states."""
+    program = claim.derivation.program
+    rest = tuple(a for a in program.assumptions if a not in condition.assumptions)
+    return _with_assumptions(claim, rest)
 
 
-def _distributions(derivation: Derivation) -> list[Term]:
-    """The sums along the outputs of targets: of inputs in which the loss is linear."""
-    program = derivation.program
-    found: list[Term] = []
-    for name in program.inputs if program.loss is not None else ():
-        gradient = derivation.gradients.get(name)
-        if gradient is None or _depends(derivation, gradient.value, name):
-            continue
-        indices = program.tensors[name].indices
-        along = [i for i in indices if program.axes[i.axis].role == "outputs"]
-        if len(along) == 1 and len(set(indices)) == len(indices):
-            found.append(total(along, entry(name, indices)))
-    return found
+def _with_assumptions(claim: Claim, assumptions: tuple[Assumption, ...]) -> Claim:
+    program = replace(claim.derivation.program, assumptions=assumptions)
+    return replace(claim, derivation=replace(claim.derivation, program=program))
 
 
-def _depends(derivation: Derivation, term: Term, name: str) -> bool:
-    pending, seen = [term], set[str]()
-    while pending:
-        for tensor in tensors_in(pending.pop()) - seen:
-            seen.add(tensor)
-            definition = derivation.definition(tensor)
-            pending += [] if definition is None else [definition[1]]
-    return name in seen
+def _different(claim: Claim, witness: Witness) -> Answer:
+    return Answer(Kind.DIFFERENT, claim.trouble or "the two sides differ", witness=witness)
 
 
 def _narrowed(claim: Claim) -> Claim:
     """The claim where the targets of the loss, if there are any, sum to one."""
-    sums = _distributions(claim.derivation)
-    if not sums:
+    assumed = [a for c in target_sums(claim.derivation) for a in c.assumptions]
+    if not assumed:
         return claim
-    program = claim.derivation.program
-    assumptions = (*program.assumptions, *(Assumption(s, ONE, "") for s in sums))
-    program = replace(program, assumptions=assumptions)
-    return replace(claim, derivation=replace(claim.derivation, program=program))
+    return _with_assumptions(claim, (*claim.derivation.program.assumptions, *assumed))

@@ -4,11 +4,12 @@
     expression = ['-'] hadamard { ('+' | '-') hadamard }
     hadamard   = product { ('⊙' | '*') product | '/' factor { ['@' | '·'] factor } }
     product    = factor { ['@' | '·'] factor }
-    factor     = atom { '^T' | '.T' | '^' number }
+    factor     = atom { '^T' | '^⊤' | '^{T}' | '.T' | 'ᵀ' | '^' number }
     atom       = number | '(' expression ')' | name | 'size' '(' axis ')'
                | name {"'"} '(' expression ')' | along '(' expression ')'
     along      = ('sum_' | 'mean_' | 'softmax_' | 'logsumexp_') axis
 
+Where what is given applies one known function, ``g`` is that function.
 Juxtaposition, '@' and '·' are the matrix product, and bind tighter than the entrywise '⊙' and '*'.
 After a '/' stands one factor: ``1/2 A B`` is half of the product.
 A vector is a column; where a sum or an entrywise product needs it, it is repeated along the axis
@@ -17,17 +18,22 @@ that it lacks, as b in ``X W^T + b``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
 from backproof.spec.errors import SpecError, suggestion
 from backproof.spec.functions import CONSTANTS, FUNCTIONS
 from backproof.spec.program import Axis
 from backproof.spec.source import Source, Span
 from backproof.spec.terms import (
+    ZERO,
+    Apply,
     Index,
     Number,
+    Power,
     Term,
     add,
     apply,
@@ -43,11 +49,27 @@ from backproof.spec.terms import (
     softmax,
     substitute,
     total,
+    walk,
 )
 from backproof.spec.terms import number as number_term
 from backproof.spec.tokens import Kind, Token, tokenize
 
+# What a claim may call the program's only known activation.
+ACTIVATION = "g"
+# Whether a vector beside a square matrix stands as a column, repeated along its columns, or a row.
+Vectors = Literal["columns", "rows"]
 OPERATORS = ("sum", "mean", "softmax", "logsumexp")
+
+
+# Functions that some numbers have no value under.
+PARTIAL = ("log", "sqrt")
+
+
+def may_lack_a_value(part: Term) -> bool:
+    """Whether a term is a logarithm, a root or a power that does not exist everywhere."""
+    if isinstance(part, Apply):
+        return part.function in PARTIAL
+    return isinstance(part, Power) and (part.exponent < 0 or part.exponent.denominator != 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +94,10 @@ class Shaped:
         return tuple(i.axis for i in self.indices)
 
 
+class AmbiguousVectorError(SpecError):
+    """A vector beside a square matrix, which may be a column as well as a row."""
+
+
 class ShapeError(SpecError):
     """Operands whose axes do not fit: the statement can hold only where two sizes are equal."""
 
@@ -94,6 +120,41 @@ def check_function(name: str, abstract: Collection[str] | None, source: Source, 
     )
 
 
+def the_activation(names: Sequence[str], source: Source, span: Span) -> str | None:
+    """What ``g`` means where the statements take functions of these names; None without any.
+
+    Raises:
+        SpecError: there are several, or it is none of one argument.
+    """
+    if len(names) > 1 or "softmax" in names:
+        shown = " and ".join(names)
+        raise SpecError(
+            f"unknown function '{ACTIVATION}': the activation is {shown}",
+            source,
+            span,
+            help="softmax takes a whole row: write it out"
+            if names == ["softmax"]
+            else "write the one that is meant",
+        )
+    return names[0] if names else None
+
+
+# How a transpose is written in LaTeX and elsewhere, beside ^T.
+_TRANSPOSES = re.compile(r"\^\s*(?:\{\s*(?:T|⊤|\\top|\\intercal)\s*\}|⊤|\\top\b|\\intercal\b)")
+
+
+def _tokens(source: Source) -> list[Token]:
+    """The tokens, each at its place, with ^T for every way to write a transpose."""
+    plain = _TRANSPOSES.sub(
+        lambda found: "^T".ljust(len(found.group())), source.text.replace("ᵀ", "⊤")
+    )
+    try:
+        return tokenize(Source(plain, source.name))
+    except SpecError as error:
+        error.source = source
+        raise
+
+
 def is_matrix_notation(text: str) -> bool:
     """Whether a claim is in matrix notation: no entry is written with brackets."""
     return "[" not in text
@@ -105,10 +166,16 @@ class MatrixReader:
     Args:
         axes_of: the axes of a tensor; None for a name that is no tensor.
         axes: the axes by name, for ``sum_n(...)`` and ``size(n)``.
-        known: all names, for suggestions.
+        hint: what to do about a name that is no tensor.
         merge: called where two axes have to be one for an operation to fit; returns whether they
             may be taken for one, else the operation is a ``ShapeError``.
         functions: the abstract functions that there are; None where any name may be one.
+        activations: the functions that the statements take, one of which ``g`` may stand for.
+        vectors: how a vector beside a square matrix is read; None where that is not to be guessed.
+
+    Attributes:
+        lost: what was read, may have no value, and is in no term: 1/x of 0/x.
+        notes: how a name was read.
     """
 
     def __init__(
@@ -116,17 +183,23 @@ class MatrixReader:
         source: Source,
         axes_of: Callable[[str], tuple[str, ...] | None],
         axes: Mapping[str, Axis],
-        known: tuple[str, ...],
+        hint: Callable[[str], str],
         merge: Callable[[str, str], bool],
         functions: Collection[str] | None = None,
+        activations: Sequence[str] = (),
+        vectors: Vectors | None = None,
     ) -> None:
         self.source = source
         self.axes_of = axes_of
         self.axes = axes
-        self.known = known
+        self.hint = hint
         self.merge = merge
         self.functions = functions
-        self.tokens = tokenize(source)
+        self.activations = activations
+        self.vectors = vectors
+        self.lost: list[Term] = []
+        self.notes: list[str] = []
+        self.tokens = _tokens(source)
         self.at = 0
         self.count = 0
         self.powers: list[tuple[str, str, Span]] = []
@@ -223,8 +296,19 @@ class MatrixReader:
         result = operands[0]
         for operand in operands[1:]:
             left, right = self.aligned(result, operand, span, "multiplied entry by entry")
-            result = Shaped(mul(left.term, right.term), left.row, left.column)
+            result = Shaped(self.times(left.term, right.term), left.row, left.column)
         return result
+
+    def times(self, left: Term, right: Term) -> Term:
+        """A product; where it is 0, what may have no value in it is remembered."""
+        result = mul(left, right)
+        if result is ZERO:
+            self.forget(left, right)
+        return result
+
+    def forget(self, *terms: Term) -> None:
+        """Remember the parts that may have no value of terms that play no role any more."""
+        self.lost += [n for t in terms for n in walk(t) if may_lack_a_value(n)]
 
     def divisor(self, start: Span) -> Shaped:
         below = self.factor()
@@ -270,6 +354,8 @@ class MatrixReader:
                 if result.row is not None and result.column is not None and exponent != 1:
                     span = start.through(self.tokens[self.at - 1].span)
                     self.powers.append((result.row.axis, result.column.axis, span))
+                if exponent == 0:
+                    self.forget(result.term)
                 result = Shaped(power(result.term, exponent), result.row, result.column)
             else:
                 return result
@@ -342,7 +428,7 @@ class MatrixReader:
                 f"unknown tensor '{token.text}'",
                 self.source,
                 token.span,
-                help=suggestion(token.text, self.known) or f"known are {', '.join(self.known)}",
+                help=self.hint(token.text),
             )
         if len(axes) > 2:
             raise SpecError(
@@ -368,6 +454,11 @@ class MatrixReader:
         close = suggestion(name, FUNCTIONS)
         if name not in FUNCTIONS and len(name) > 2 and close:
             raise SpecError(f"unknown function '{name}'", self.source, token.span, help=close)
+        if name == ACTIVATION and self.functions is not None and name not in self.functions:
+            known = the_activation(self.activations, self.source, token.span)
+            if known is not None:
+                self.notes = [f"{ACTIVATION} is {known}"]
+                name = known
         check_function(name, self.functions, self.source, token.span)
         self.advance()
         inner = self.expression()
@@ -435,16 +526,16 @@ class MatrixReader:
     def multiplied(self, left: Shaped, right: Shaped, span: Span) -> Shaped:
         if not left.indices or not right.indices:
             kept = right if not left.indices else left
-            return Shaped(mul(left.term, right.term), kept.row, kept.column)
+            return Shaped(self.times(left.term, right.term), kept.row, kept.column)
         if left.column is None and right.row is None:
-            return Shaped(mul(left.term, right.term), left.row, right.column)
+            return Shaped(self.times(left.term, right.term), left.row, right.column)
         row, first = left.row, right.row
         if left.column is None and row and first and row.axis == first.axis:
             # As in NumPy, a vector before a matrix stands as a row; a column would not fit.
             bound = fresh(row, indices_in(left.term) | indices_in(right.term))
             base = substitute(left.term, {row: bound})
             moved = substitute(right.term, {first: bound})
-            return Shaped(total((bound,), mul(base, moved)), right.column)
+            return Shaped(total((bound,), self.times(base, moved)), right.column)
         if left.column is None or right.row is None:
             # A matrix times a row, or a column times a matrix: no product of that kind.
             raise ShapeError(
@@ -463,7 +554,7 @@ class MatrixReader:
             bound = fresh(bound, taken)
         moved = substitute(right.term, {right.row: bound})
         base = substitute(left.term, {left.column: bound})
-        return Shaped(total((bound,), mul(base, moved)), left.row, right.column)
+        return Shaped(total((bound,), self.times(base, moved)), left.row, right.column)
 
     def aligned(self, left: Shaped, right: Shaped, span: Span, what: str) -> tuple[Shaped, Shaped]:
         """Both operands over the same indices, a vector repeated along the axis that it lacks."""
@@ -483,7 +574,7 @@ class MatrixReader:
             (only,) = right.indices
             fitting = [i for i in left.indices if i.axis == only.axis]
             if len(fitting) > 1:
-                raise self.ambiguous(f"a vector {what} to or with a square matrix", span)
+                fitting = [fitting[self.place_of(right, span)]]
             if not fitting:
                 # A column stands along rows, a row (or a bias, repeated) along columns.
                 place = left.column if right.row is None or left.column is not None else left.row
@@ -499,6 +590,18 @@ class MatrixReader:
                 )
             change[theirs] = mine
         return left, Shaped(substitute(right.term, change), left.row, left.column)
+
+    def place_of(self, vector: Shaped, span: Span) -> int:
+        """At which index of a square matrix a vector beside it stands.
+
+        Raises:
+            AmbiguousVectorError: it was not transposed, and is not to be taken for a column.
+        """
+        if vector.row is None or self.vectors == "rows":
+            return 1
+        if self.vectors == "columns":
+            return 0
+        raise AmbiguousVectorError("a vector beside a square matrix", self.source, span)
 
 
 def _shown(shaped: Shaped) -> str:

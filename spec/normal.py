@@ -1090,6 +1090,7 @@ class _Normaliser:
     def poly(self, term: Term) -> Poly:
         found = self.known.get(term)
         if found is None:
+            check_time()
             found = self.known[term] = self._poly(term)
         return found
 

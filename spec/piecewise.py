@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 
+from backproof.spec.deadline import check_time
 from backproof.spec.normal import (
     ONE_POLY,
     ZERO_POLY,
@@ -178,6 +179,7 @@ def feasible(rows: list[Row]) -> bool:
     )
     rows = [*rows, *_known(monomials)]
     for monomial in monomials:
+        check_time()
         above = [r for r in rows if r.poly.terms.get(monomial, 0) > 0]
         below = [r for r in rows if r.poly.terms.get(monomial, 0) < 0]
         rows = [r for r in rows if monomial not in r.poly.terms]

@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
-import math
-import operator
-import time
-from collections.abc import Callable, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, product
 from typing import Any
 
+from backproof.spec.assuming import function_stated
 from backproof.spec.claims import Claim
+from backproof.spec.deadline import OutOfTimeError, check_time, no_time_limit, time_limit
 from backproof.spec.expand import expand
+from backproof.spec.fitting import Fitting, Key, holds, places
 from backproof.spec.functions import is_abstract
 from backproof.spec.normal import TooLargeError, normalise
 from backproof.spec.numbers import Balls, Rationals
+from backproof.spec.points import (
+    DRAWN,
+    DRAWN_AGAIN,
+    ENOUGH,
+    FEW_SIZES,
+    FILLS,
+    Fill,
+    Point,
+    drawn,
+    filled,
+    longer_sizes,
+    small_sizes,
+)
 from backproof.spec.pointwise import Evaluation, NoValueError, Numbers
 from backproof.spec.program import Assumption
-from backproof.spec.terms import Apply, Entry, Index, Power, Size, indices_in, walk
+from backproof.spec.terms import (
+    ZERO,
+    Apply,
+    Entry,
+    Index,
+    Number,
+    Power,
+    Size,
+    Term,
+    indices_in,
+    walk,
+)
 
-Point = dict[tuple[str, tuple[int, ...]], Fraction]
-Fill = Callable[[str, int, tuple[int, ...], int], Fraction]
-Stand = dict[str, tuple[str, tuple[int, ...]]]
-LARGEST_SIZE = 3
-# With so many axes not all sizes are tried.
-MOST_AXES = 8
+Position = tuple[int, ...]
+# What an abstract function is taken to be: in words, and its coefficients from the constant up.
+Stand = dict[str, tuple[str, tuple[Fraction, ...]]]
 
 
 @dataclass(frozen=True)
@@ -53,7 +75,9 @@ class Witness:
     right_array: Any = None
 
 
-def _polynomial(coefficients: tuple[int, ...], numbers: Numbers[Any]) -> Callable[[int, Any], Any]:
+def _polynomial(
+    coefficients: tuple[Fraction, ...], numbers: Numbers[Any]
+) -> Callable[[int, Any], Any]:
     """The derivative of a given order of a polynomial, coefficients from the constant up."""
 
     def value(order: int, z: Any) -> Any:
@@ -71,17 +95,46 @@ def _polynomial(coefficients: tuple[int, ...], numbers: Numbers[Any]) -> Callabl
     return value
 
 
-def _few_sizes(axes: int) -> list[tuple[int, ...]]:
-    """All ones, all twos, and each axis by itself of another size than the rest."""
-    found = [(1,) * axes, (2,) * axes]
-    for k in range(axes):
-        for one, rest in ((2, 1), (1, 2)):
-            found.append((rest,) * k + (one,) + (rest,) * (axes - k - 1))
-    return found
-
-
 # What an abstract function may stand for.
-_STANDS = (("z^2", (0, 0, 1)), ("z^3", (0, 0, 0, 1)), ("z^2 + z", (0, 1, 1)))
+_STANDS = tuple(
+    (text, tuple(map(Fraction, coefficients)))
+    for text, coefficients in (("z^2", (0, 0, 1)), ("z^3", (0, 0, 0, 1)), ("z^2 + z", (0, 1, 1)))
+)
+
+
+# Squared again and again, numbers grow past all bounds: in a deep program z itself is tried.
+_IDENTITY = ("z", (Fraction(0), Fraction(1)))
+DEEP = 20
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search for a witness found.
+
+    Attributes:
+        witness: the first case that differs; None if none did.
+        agreed: at how many points both sides had values and did not differ.
+        largest: the largest size among these.
+        exact: whether they were equal rationals at all of them; else some could not be told apart.
+        tried: how many points were tried.
+    """
+
+    witness: Witness | None = None
+    agreed: int = 0
+    largest: int = 0
+    exact: bool = True
+    tried: int = 0
+
+    @property
+    def shown(self) -> str:
+        """What was seen at the points that were tried, in words."""
+        if not self.tried:
+            return "no point was tried"
+        if not self.agreed:
+            return "neither side has a value at any point that was tried"
+        how = "they agree" if self.exact else "they cannot be told apart"
+        points = "1 point" if self.agreed == 1 else f"{self.agreed} points"
+        return f"{how} at {points} of sizes up to {self.largest}"
 
 
 def find_witness(claim: Claim, seconds: float = 5.0, trials: int | None = None) -> Witness | None:
@@ -94,54 +147,87 @@ def find_witness(claim: Claim, seconds: float = 5.0, trials: int | None = None) 
         seconds: how long to look.
         trials: how many cases to try at most.
     """
+    return search(claim, seconds, trials).witness
+
+
+def search(claim: Claim, seconds: float = 5.0, trials: int | None = None) -> Search:
+    """As ``find_witness``, with what was seen where there is none."""
+    if claim.left is None or claim.right is None:
+        return Search()
+    with time_limit(seconds):
+        try:
+            return _Search(claim).run(trials)
+        except OutOfTimeError:
+            return Search()
+
+
+def find_exception(claim: Claim, zero: Term, seconds: float = 1.0) -> Witness | None:
+    """A case in which a term is zero and the sides differ, or only one of them has a value.
+
+    It shows that a claim that holds where the term is not zero needs that. A step is 0 where its
+    argument is.
+    """
     if claim.left is None or claim.right is None:
         return None
-    return _Search(claim, time.monotonic() + seconds).run(trials)
+    with time_limit(seconds):
+        try:
+            return _Exceptions(claim, zero).run(EXCEPTIONS).witness
+        except (OutOfTimeError, RecursionError):
+            return None
+
+
+EXCEPTIONS = 40
+# In place of the value of a side that has none.
+NO_VALUE = "no value"
 
 
 class _Search:
-    def __init__(self, claim: Claim, until: float) -> None:
+    def __init__(self, claim: Claim) -> None:
         self.claim = claim
-        self.until = until
+        assert claim.left is not None
+        assert claim.right is not None
+        self.left, self.right = claim.left, claim.right
         self.program = claim.derivation.program
         self.used = {i.axis for i in claim.indices}
         self.partial = self._partial()
+        self.stated = self._stated()
         self.given = self._needed()
         self.axes = sorted({*self.program.axes, *self.used})
         self.assumptions = [a for a in self.program.assumptions if not self._proved(a)]
         self.merged = {right: left for left, right in claim.merged}
+        # At how many points both sides had values and did not differ.
+        self.agreed = 0
 
     def _partial(self) -> list[str]:
         """The tensors whose statements have logarithms, roots or denominators."""
-        return [
-            s.target.tensor
-            for s in self.program.statements
-            if any(
-                (isinstance(n, Apply) and n.function in ("log", "sqrt"))
-                or (isinstance(n, Power) and (n.exponent < 0 or n.exponent.denominator != 1))
-                for n in walk(s.value)
-                if not isinstance(n, Power) or any(isinstance(x, Entry) for x in walk(n))
-            )
-        ]
+        return [s.target.tensor for s in self.program.statements if _is_partial(s.value)]
+
+    def _stated(self) -> Stand:
+        """The functions that an assumption gives as polynomials."""
+        found: Stand = {}
+        for assumption in self.program.assumptions:
+            known = function_stated(assumption, self.program)
+            coefficients = None if known is None else _coefficients(known[2], known[1])
+            if known is not None and coefficients is not None:
+                text = assumption.text.partition("=")[2].strip()
+                found[known[0]] = (text, coefficients)
+        return found
 
     def _needed(self) -> dict[str, tuple[str, ...]]:
         """The inputs and upstream gradients that the two sides depend on, with their axes."""
-        assert self.claim.left is not None
-        assert self.claim.right is not None
         derivation = self.claim.derivation
         found: dict[str, tuple[str, ...]] = {}
         self.functions: set[str] = set()
-        pending = [self.claim.left, self.claim.right]
-        pending += [side for a in self.program.assumptions for side in (a.left, a.right)]
+        pending = [self.left, self.right, *self.claim.parts, *self._other_terms()]
         pending += [s.value for s in self.program.statements if s.target.tensor in self.partial]
-        seen = set()
+        abstract, seen = self._abstract(), set[str]()
         while pending:
             term = pending.pop()
             self.used |= {i.axis for i in indices_in(term)}
             for node in walk(term):
                 if isinstance(node, Size):
                     self.used.add(node.axis)
-                if isinstance(node, Apply) and node.function in self._abstract():
+                if isinstance(node, Apply) and node.function in abstract:
                     self.functions.add(node.function)
                 if isinstance(node, Entry) and node.tensor not in seen:
                     seen.add(node.tensor)
@@ -152,11 +238,13 @@ class _Search:
                         pending.append(definition[1])
         return found
 
+    def _other_terms(self) -> list[Term]:
+        """What has to have a value besides the two sides."""
+        return [side for a in self.program.assumptions for side in (a.left, a.right)]
+
     def _abstract(self) -> set[str]:
         names = set(self.program.functions)
-        assert self.claim.left is not None
-        assert self.claim.right is not None
-        for side in (self.claim.left, self.claim.right):
+        for side in (self.left, self.right):
             names |= {
                 n.function for n in walk(side) if isinstance(n, Apply) and is_abstract(n.function)
             }
@@ -177,37 +265,85 @@ class _Search:
 
     # -- candidates
 
-    def run(self, trials: int | None = None) -> Witness | None:
-        for sizes, fill, stand in islice(self._cases(), trials):
-            if time.monotonic() > self.until:
-                return None
-            point = self._point(sizes, fill)
-            if self.differs(sizes, point, stand) is not None:
-                return self._simplest(sizes, point, stand)
-        return None
+    def run(self, trials: int | None = None) -> Search:
+        largest, exact, tried = 0, True, 0
+        try:
+            for sizes, fill, stand, fit in islice(self._cases(), trials):
+                check_time()
+                point = self._point(sizes, fill, stand, fit)
+                witness, has_value, is_exact = self._tried(sizes, point, stand)
+                tried += 1
+                if witness is not None:
+                    return Search(witness)
+                if has_value:
+                    self.agreed += 1
+                    largest = max([largest, *(sizes[a] for a in self.axes if self._matters(a))])
+                    exact = exact and is_exact
+        except OutOfTimeError:
+            pass
+        return Search(None, self.agreed, largest, exact, tried)
 
-    def _cases(self) -> Iterator[tuple[dict[str, int], Fill, Stand]]:
-        for sizes in self._sizes():
-            for fill in _FILLS:
+    def _tried(
+        self, sizes: Mapping[str, int], point: Point, stand: Stand
+    ) -> tuple[Witness | None, bool, bool]:
+        """A witness if there is one here; whether both sides have values; whether exact ones."""
+        numbers, position = self.compared(sizes, point, stand)
+        if position is not None:
+            return self._simplest(sizes, point, stand), True, True
+        return None, numbers is not None, isinstance(numbers, Rationals)
+
+    def _cases(self) -> Iterator[tuple[dict[str, int], Fill, Stand, bool]]:
+        """Sizes, numbers, functions, and whether to change numbers for assumptions to hold."""
+        # Regular numbers that meet the assumptions as they are come first.
+        for sizes in self._sizes(small_sizes):
+            for fit in (False, True) if self.assumptions else (False,):
+                for fill in FILLS:
+                    for stand in self._stands():
+                        yield sizes, fill, stand, fit
+        turns = itertools.count()
+        for choices in (small_sizes, longer_sizes):
+            for sizes in self._sizes(choices):
                 for stand in self._stands():
-                    yield sizes, fill, stand
+                    for _ in range(DRAWN):
+                        yield sizes, drawn(next(turns)), stand, True
+        # Where hardly any point has values, many are needed to meet one.
+        for sizes in islice(self._sizes(small_sizes), FEW_SIZES):
+            for stand in self._stands():
+                for _ in range(DRAWN_AGAIN if self.agreed < ENOUGH else 0):
+                    yield sizes, drawn(next(turns)), stand, True
 
-    def _sizes(self) -> Iterator[dict[str, int]]:
-        free = [a for a in self.axes if a in self._roots()]
-        every = sorted(
-            product(range(1, LARGEST_SIZE + 1), repeat=len(free))
-            if len(free) < MOST_AXES
-            else _few_sizes(len(free)),
-            key=lambda s: (sum(s), max(s, default=0), s),
-        )
-        seen: list[dict[str, int]] = []
-        for sizes in every:
-            chosen = dict(zip(free, sizes, strict=True))
-            found = {axis: chosen.get(self._root(axis), 1) for axis in self.axes}
+    def _sizes(self, choices: Callable[[int], list[tuple[int, ...]]]) -> Iterator[dict[str, int]]:
+        roots = self._roots()
+        free = [a for a in self.axes if a in roots]
+        stated = self._stated_sizes()
+        seen: set[tuple[int, ...]] = set()
+        for chosen in choices(len(free)):
+            sizes = dict(zip(free, chosen, strict=True)) | stated
+            found = {axis: sizes.get(self._root(axis), 1) for axis in self.axes}
             found = self.program.consistent(found)
-            if found not in seen:
-                seen.append(found)
+            key = tuple(found[axis] for axis in self.axes)
+            one = all(found[axis] == found[self._root(axis)] for axis in self.axes)
+            if key not in seen and one and self._sizes_fit(found):
+                seen.add(key)
                 yield found
+
+    def _stated_sizes(self) -> dict[str, int]:
+        """The sizes that an assumption gives as numbers, such as size(n) = 10."""
+        found: dict[str, int] = {}
+        for a in self.assumptions:
+            for one, other in ((a.left, a.right), (a.right, a.left)):
+                if a.is_equation and isinstance(one, Size) and isinstance(other, Number):
+                    found[self._root(one.axis)] = max(1, int(other.value))
+        return found
+
+    def _sizes_fit(self, sizes: Mapping[str, int]) -> bool:
+        """Whether the assumptions that speak of sizes alone hold."""
+        evaluation = self._evaluation(sizes, {}, {}, Rationals())
+        of_sizes = [a for a in self.assumptions if _is_of_sizes(a.left) and _is_of_sizes(a.right)]
+        try:
+            return all(holds(a, evaluation, {}) for a in of_sizes)
+        except NoValueError:
+            return False
 
     def _root(self, axis: str) -> str:
         while axis in self.merged:
@@ -217,26 +353,34 @@ class _Search:
     def _roots(self) -> set[str]:
         return {self._root(axis) for axis in self.used}
 
-    def _stands(self) -> Iterator[Stand]:
-        names = sorted(self.functions)
-        for shift in range(len(_STANDS) if names else 1):
-            yield {f: _STANDS[(k + shift) % len(_STANDS)] for k, f in enumerate(names)}
+    def _matters(self, axis: str) -> bool:
+        return self._root(axis) in self._roots()
 
-    def _point(self, sizes: Mapping[str, int], fill: Fill) -> Point:
-        point: Point = {}
-        for number_, (name, axes) in enumerate(sorted(self.given.items())):
-            shape = [sizes[a] for a in axes]
-            for k, position in enumerate(product(*map(range, shape))):
-                point[name, position] = fill(name, number_, position, k)
-        return point
+    def _stands(self) -> Iterator[Stand]:
+        names = sorted(self.functions - self.stated.keys())
+        stands = _STANDS if len(self.program.statements) < DEEP else (_IDENTITY, *_STANDS)
+        for shift in range(len(stands) if names else 1):
+            chosen = {f: stands[(k + shift) % len(stands)] for k, f in enumerate(names)}
+            yield chosen | self.stated
+
+    def _point(self, sizes: Mapping[str, int], fill: Fill, stand: Stand, fit: bool) -> Point:
+        shapes = {name: [sizes[a] for a in axes] for name, axes in self.given.items()}
+        point = filled(shapes, fill)
+        if not self.assumptions or not fit:
+            return point
+
+        def evaluate(at: Point, read: Callable[[Key], None]) -> Evaluation[Fraction]:
+            return self._evaluation(sizes, at, stand, Rationals(), read)
+
+        return Fitting(self.assumptions, evaluate).fitted(point)
 
     # -- evaluation
 
-    def differs(
-        self, sizes: Mapping[str, int], point: Point, stand: Mapping[str, Any]
-    ) -> tuple[int, ...] | None:
-        """The first position at which the sides surely differ at a point."""
-        for numbers in (Rationals(), Balls()):
+    def compared(
+        self, sizes: Mapping[str, int], point: Point, stand: Stand
+    ) -> tuple[Numbers[Any] | None, Position | None]:
+        """The numbers in which both sides have values, and the first position of a difference."""
+        for numbers in (_Continuous(), Balls()):
             try:
                 left, right = self._sides(sizes, point, stand, numbers)
             except (NoValueError, RecursionError):
@@ -245,38 +389,48 @@ class _Search:
                 for position, value in left.items():
                     if isinstance(numbers, Rationals):
                         if value != right[position]:
-                            return position
+                            return numbers, position
                     elif not (value - right[position]).contains(0):
-                        return position
-            return None
-        return None
+                        return numbers, position
+            return numbers, None
+        return None, None
 
     def _sides(
-        self,
-        sizes: Mapping[str, int],
-        point: Point,
-        stand: Mapping[str, tuple[str, tuple[int, ...]]],
-        numbers: Numbers[Any],
-    ) -> tuple[dict[tuple[int, ...], Any], dict[tuple[int, ...], Any]]:
-        assert self.claim.left is not None
-        assert self.claim.right is not None
-        for assumption in self.assumptions:
-            # Exactly, or not at all: a ball around a difference can't say that it is zero.
-            if not self._holds(assumption, self._evaluation(sizes, point, stand, Rationals())):
-                raise NoValueError("an assumption does not hold here")
+        self, sizes: Mapping[str, int], point: Point, stand: Stand, numbers: Numbers[Any]
+    ) -> tuple[dict[Position, Any], dict[Position, Any]]:
+        self._check_assumptions(sizes, point, stand)
         with _Precision(numbers):
             evaluation = self._evaluation(sizes, point, stand, numbers)
-            sides: tuple[dict[tuple[int, ...], Any], dict[tuple[int, ...], Any]] = ({}, {})
-            ranges = [range(sizes[i.axis]) for i in self.claim.indices]
-            for position in product(*ranges):
-                at = dict(zip(self.claim.indices, position, strict=True))
-                sides[0][position] = evaluation.term(self.claim.left, at)
-                sides[1][position] = evaluation.term(self.claim.right, at)
+            sides: tuple[dict[Position, Any], dict[Position, Any]] = ({}, {})
+            for position, at in self._places(self.claim.indices, sizes):
+                sides[0][position] = evaluation.term(self.left, at)
+                sides[1][position] = evaluation.term(self.right, at)
             self._check_domain(evaluation)
         return sides
 
+    def _check_assumptions(self, sizes: Mapping[str, int], point: Point, stand: Stand) -> None:
+        """Hold a point against the assumptions, exactly: a ball can't say that it is zero.
+
+        Raises:
+            NoValueError: one does not hold, or is not rational.
+        """
+        if not self.assumptions:
+            return
+        evaluation = self._evaluation(sizes, point, stand, _Continuous())
+        for assumption in self.assumptions:
+            if not all(holds(assumption, evaluation, at) for at in places(assumption, evaluation)):
+                raise NoValueError("an assumption does not hold here")
+
+    def _places(
+        self, indices: Sequence[Index], sizes: Mapping[str, int]
+    ) -> Iterator[tuple[Position, dict[Index, int]]]:
+        for position in product(*(range(sizes[i.axis]) for i in indices)):
+            yield position, dict(zip(indices, position, strict=True))
+
     def _check_domain(self, evaluation: Evaluation[Any]) -> None:
         """Where the layer itself has no value, a difference of its gradients says nothing.
+
+        Nor does one where a part of the claim has none that is written but plays no role.
 
         Raises:
             NoValueError: a statement that is not defined everywhere has no value here.
@@ -285,53 +439,51 @@ class _Search:
             shape = self.program.shape(tensor, evaluation.sizes)
             for position in product(*map(range, shape)):
                 evaluation.entry(tensor, position)
+        for part in self.claim.parts:
+            for _, at in self._places(sorted(part.free), evaluation.sizes):
+                evaluation.term(part, at)
 
     def _evaluation(
         self,
         sizes: Mapping[str, int],
         point: Point,
-        stand: Mapping[str, tuple[str, tuple[int, ...]]],
+        stand: Stand,
         numbers: Numbers[Any],
+        read: Callable[[Key], object] | None = None,
     ) -> Evaluation[Any]:
-        evaluation = _Timed(
-            self.claim.derivation,
-            numbers,
-            sizes,
-            lambda name, position: numbers.number(point[name, position]),
-            {f: _polynomial(c, numbers) for f, (_, c) in stand.items()},
-        )
-        evaluation.until = self.until
-        return evaluation
+        def given(name: str, position: Position) -> Any:
+            if read is not None:
+                read((name, position))
+            return numbers.number(point[name, position])
 
-    def _holds(self, assumption: Assumption, evaluation: Evaluation[Fraction]) -> bool:
-        free = sorted(assumption.left.free | assumption.right.free)
-        for position in product(*(range(evaluation.sizes[i.axis]) for i in free)):
-            at = dict(zip(free, position, strict=True))
-            left, right = (evaluation.term(x, at) for x in (assumption.left, assumption.right))
-            if not _RELATIONS[assumption.relation](left, right):
-                return False
-        return True
+        functions = {f: _polynomial(c, numbers) for f, (_, c) in stand.items()}
+        return _Timed(self.claim.derivation, numbers, sizes, given, functions)
 
     # -- presentation
 
-    def _simplest(
-        self, sizes: Mapping[str, int], point: Point, stand: Mapping[str, Any]
-    ) -> Witness:
+    def _simplest(self, sizes: Mapping[str, int], point: Point, stand: Stand) -> Witness:
         """Replace numbers by 0 or 1 wherever the sides still differ."""
-        for key in sorted(point):
-            for value in (Fraction(0), Fraction(1)):
-                if point[key] == value or time.monotonic() > self.until:
-                    break
-                simpler = {**point, key: value}
-                if self.differs(sizes, simpler, stand) is not None:
-                    point = simpler
-                    break
+        try:
+            for key in sorted(point):
+                for value in (Fraction(0), Fraction(1)):
+                    if point[key] == value:
+                        break
+                    check_time()
+                    simpler = {**point, key: value}
+                    if self.compared(sizes, simpler, stand)[1] is not None:
+                        point = simpler
+                        break
+        except OutOfTimeError:
+            pass
         # What was found is shown, whether or not there is time left.
-        self.until = math.inf
-        position = self.differs(sizes, point, stand)
+        with no_time_limit():
+            return self._shown(sizes, point, stand)
+
+    def _shown(self, sizes: Mapping[str, int], point: Point, stand: Stand) -> Witness:
+        _, position = self.compared(sizes, point, stand)
         assert position is not None
         try:
-            left, right = self._sides(sizes, point, stand, Rationals())
+            left, right = self._sides(sizes, point, stand, _Continuous())
             shown = [_exact(left[position]), _exact(right[position])]
             shape = [sizes[i.axis] for i in self.claim.indices]
             arrays = [_nested(shape, side) for side in (left, right)]
@@ -340,6 +492,19 @@ class _Search:
             left, right = self._sides(sizes, point, stand, Balls())
             shown = [left[position].str(12, radius=False), right[position].str(12, radius=False)]
             arrays = [None, None]
+        return self._witness(sizes, point, stand, position, *shown, *arrays)
+
+    def _witness(
+        self,
+        sizes: Mapping[str, int],
+        point: Point,
+        stand: Stand,
+        position: Position,
+        left: str,
+        right: str,
+        left_array: Any = None,
+        right_array: Any = None,
+    ) -> Witness:
         inputs = {
             name: _nested(
                 [sizes[a] for a in axes],
@@ -348,28 +513,120 @@ class _Search:
             for name, axes in sorted(self.given.items())
         }
         functions = {f: f"{f}(z) = {text}" for f, (text, _) in stand.items()}
-        used = {a: s for a, s in sizes.items() if self._root(a) in self._roots()}
-        return Witness(used, inputs, functions, position, *shown, *arrays)
+        used = {a: s for a, s in sizes.items() if self._matters(a)}
+        return Witness(used, inputs, functions, position, left, right, left_array, right_array)
 
 
-_RELATIONS: Mapping[str, Callable[[Fraction, Fraction], bool]] = {
-    "=": operator.eq,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
+def _is_partial(value: Term) -> bool:
+    """Whether a term has no value at some points: logarithms, roots and denominators."""
+    return any(
+        (isinstance(n, Apply) and n.function in ("log", "sqrt"))
+        or (isinstance(n, Power) and (n.exponent < 0 or n.exponent.denominator != 1))
+        for n in walk(value)
+        if not isinstance(n, Power) or any(isinstance(x, Entry) for x in walk(n))
+    )
+
+
+def _is_of_sizes(term: Term) -> bool:
+    return not any(isinstance(node, (Entry, Apply)) for node in walk(term)) and not term.free
+
+
+def _coefficients(value: Term, argument: Term) -> tuple[Fraction, ...] | None:
+    """The coefficients of a polynomial in an argument, from the constant up; None for others."""
+    try:
+        terms = normalise(value).terms
+    except (TooLargeError, ArithmeticError, ValueError):
+        return None
+    (atom,) = {a for m in normalise(argument).terms for a, _ in m}
+    found: dict[int, Fraction] = {}
+    for monomial, coefficient in terms.items():
+        powers = dict(monomial)
+        exponent = powers.pop(atom, Fraction(0))
+        if powers or exponent < 0 or exponent.denominator != 1:
+            return None
+        found[int(exponent)] = coefficient
+    return tuple(found.get(k, Fraction(0)) for k in range(max(found, default=0) + 1))
+
+
+# ---------------------------------------------------------------- where a condition fails
+
+
+class _Continuous(Rationals):
+    """Rationals in which what is continuous has a value at its kinks."""
+
+    def function(self, name: str, argument: Fraction) -> Fraction:
+        if argument == 0 and name in ("relu", "abs"):
+            return argument
+        return super().function(name, argument)
+
+
+class _UndefinedError(NoValueError):
+    """There is no value at all, as against none that a rational number is."""
+
+
+class _AtKinks(Rationals):
+    """Rationals that tell what has no value at all; a step is 0 where its argument is."""
+
+    def power(self, base: Fraction, exponent: Fraction) -> Fraction:
+        if (base == 0 and exponent < 0) or (base < 0 and exponent.denominator % 2 == 0):
+            raise _UndefinedError("no value")
+        return super().power(base, exponent)
+
+    def is_positive(self, value: Fraction) -> bool:
+        return value > 0
+
+    def function(self, name: str, argument: Fraction) -> Fraction:
+        if name == "log" and argument <= 0:
+            raise _UndefinedError("no value")
+        if argument == 0 and name in ("relu", "step", "abs", "sign"):
+            return Fraction(0)
+        return super().function(name, argument)
+
+
+class _Exceptions(_Search):
+    """Looks where a term is zero."""
+
+    def __init__(self, claim: Claim, zero: Term) -> None:
+        self.zero = Assumption(zero, ZERO, "")
+        super().__init__(claim)
+        self.assumptions.append(self.zero)
+
+    def _other_terms(self) -> list[Term]:
+        return [*super()._other_terms(), self.zero.left]
+
+    def _tried(
+        self, sizes: Mapping[str, int], point: Point, stand: Stand
+    ) -> tuple[Witness | None, bool, bool]:
+        try:
+            self._check_assumptions(sizes, point, stand)
+            evaluation = self._evaluation(sizes, point, stand, _AtKinks())
+            for position, at in self._places(self.claim.indices, sizes):
+                left, right = (self._value(evaluation, s, at) for s in (self.left, self.right))
+                if left != right:
+                    shown = [NO_VALUE if v is None else _exact(v) for v in (left, right)]
+                    witness = self._witness(sizes, point, stand, position, *shown)
+                    return witness, True, True
+        except NoValueError:
+            return None, False, True
+        return None, True, True
+
+    def _value(
+        self, evaluation: Evaluation[Fraction], side: Term, at: Mapping[Index, int]
+    ) -> Fraction | None:
+        try:
+            return evaluation.term(side, at)
+        except _UndefinedError:
+            return None
 
 
 class _Timed(Evaluation[Any]):
     """An evaluation that gives up when its time is over: sums over many indices can be long."""
 
-    until = math.inf
-
     def _over(
         self, indices: tuple[Index, ...], at: Mapping[Index, int]
     ) -> Iterator[Mapping[Index, int]]:
         for point in super()._over(indices, at):
-            if time.monotonic() > self.until:
-                raise NoValueError("there is no time left")
+            check_time()
             yield point
 
 
@@ -404,34 +661,3 @@ def _nested(shape: list[int], values: Mapping[tuple[int, ...], Any]) -> Any:
         return [on((*prefix, k), rest[1:]) for k in range(rest[0])]
 
     return on((), shape)
-
-
-# ---------------------------------------------------------------- numbers to try
-
-
-def _counting(name: str, number_: int, position: tuple[int, ...], k: int) -> Fraction:
-    return Fraction(1 + (k + number_) % 4)
-
-
-def _signed(name: str, number_: int, position: tuple[int, ...], k: int) -> Fraction:
-    return Fraction((-2, 3, 1, -1, 2, -3)[(5 * k + 3 * number_ + sum(position)) % 6])
-
-
-def _probability(name: str, number_: int, position: tuple[int, ...], k: int) -> Fraction:
-    return Fraction(1 + (2 * k + number_) % 5, 7)
-
-
-def _one_hot(name: str, number_: int, position: tuple[int, ...], k: int) -> Fraction:
-    """Rows that sum to one, whichever axis is last."""
-    if name.lower().startswith(("y", "t", "p")):
-        return Fraction(int(position[-1] == 0)) if position else Fraction(1)
-    return _counting(name, number_, position, k)
-
-
-def _one_hot_columns(name: str, number_: int, position: tuple[int, ...], k: int) -> Fraction:
-    if name.lower().startswith(("y", "t", "p")):
-        return Fraction(int(position[0] == 0)) if position else Fraction(1)
-    return _signed(name, number_, position, k)
-
-
-_FILLS = (_counting, _signed, _probability, _one_hot, _one_hot_columns)

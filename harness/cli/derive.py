@@ -50,8 +50,8 @@ FORMS = ("index", "matrix", "einsum", "latex", "mathml", "numpy", "jax")
 def derive(**values: Any) -> int:
     """Derive the gradients of a layer, for every shape.
 
-    NAME is one of dense, dense-l (layer l of a network), network, mean_squared_error,
-    binary_cross_entropy, softmax_cross_entropy.
+    NAME is a layer of the library, such as dense, network, attention, layer_norm, conv1d,
+    softmax_cross_entropy; a name that is not known is answered with all that are.
     """
     output = output_of(values)
     certificate = certificate_path(values)

@@ -13,16 +13,18 @@ from backproof.cli.options import settings_file, settings_map
 from backproof.errors import UsageError
 from backproof.spec.errors import SpecError
 
-# Each command is a module of this package, with a function of the same name.
+# Each command is a module of this package, with a function of the same name, - being _ there.
 COMMANDS = {
     "verify": "Check a layer's forward and backward pass.",
     "derive": "Derive the gradients of a layer given as equations.",
     "compare": "Judge claims such as dW = dZ^T X.",
+    "check-certificate": "Replay a certificate that derive or compare wrote.",
     "report": "Show the findings of an earlier run again.",
 }
 
 
 def _command(name: str) -> click.Command:
+    name = name.replace("-", "_")
     command = getattr(import_module(f"backproof.cli.{name}"), name)
     assert isinstance(command, click.Command)
     return command

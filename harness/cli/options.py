@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,6 +104,49 @@ def stated(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def certified(command: F) -> F:
+    """Add the option that writes a certificate."""
+    return click.option(
+        "--certificate",
+        metavar="FILE",
+        help="Write what 'backproof check-certificate' replays step by step.",
+    )(command)
+
+
+def certificate_path(values: dict[str, Any]) -> Path | None:
+    """Take the file of the certificate out of a command's values; None where none is wanted.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    given = values.pop("certificate")
+    if given is None:
+        return None
+    from backproof.reports.errors import ReportError
+    from backproof.reports.write import ensure_writable
+
+    try:
+        ensure_writable(given)
+    except ReportError as error:
+        raise UsageError(str(error)) from None
+    return Path(given)
+
+
+def write_certificate(path: Path, data: dict[str, Any]) -> None:
+    """Write a certificate, whole or not at all.
+
+    Raises:
+        UsageError: the system refuses.
+    """
+    from backproof.reports.errors import ReportError
+    from backproof.reports.write import write_text
+
+    try:
+        write_text(path, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+    except ReportError as error:
+        raise UsageError(str(error)) from None
 
 
 def spec_of(given: str, values: dict[str, Any]) -> Spec:

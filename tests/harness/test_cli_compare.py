@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 
 import pytest
 
@@ -91,3 +93,99 @@ def test_a_claim_that_cannot_be_read(cli, claim: str, message: str) -> None:
     assert ran.code == 2
     assert message in ran.err
     assert ran.out == ""
+
+
+# ---------------------------------------------------------------- names of mistakes
+
+
+@pytest.mark.parametrize(
+    ("given", "claim", "kind", "sentence"),
+    [
+        ("mean_squared_error", "dA = 2 (A - Y)", "wrong-scale", "1/size(n)/size(o) is missing"),
+        ("mean_squared_error", "L = sum_n(sum_o((A - Y)^2))", "wrong-scale", "is missing"),
+        ("mean_squared_error", "dA = 3 (A - Y) / size(n)", "wrong-scale", "3*size(o)/2 times"),
+        ("softmax_cross_entropy", "dA = softmax_o(A) - Y", "wrong-scale", "1/size(n) is missing"),
+        ("softmax_cross_entropy", "dA = (Y - softmax_o(A))/size(n)", "wrong-sign", "sign is wrong"),
+        ("dense", "Z = X W + b", "transposed", "W is transposed"),
+        ("dense", "dX = -3 dZ W", "wrong-sign", "-3 times"),
+        ("dense", "dW[o,i] = dZ[n,o]*X[n,i]", "missing-sum", "the sum over n is missing"),
+        ("dense", "dX[n,i] = dZ[n,o]*W[o,i]", "missing-sum", "the sum over o is missing"),
+    ],
+)
+def test_what_no_single_rewriting_explains_is_named(cli, given, claim, kind, sentence) -> None:
+    ran = cli("compare", claim, "--given", given, "--json", "-")
+
+    (finding,) = json.loads(ran.out)["findings"]
+    assert finding["verdict"] == "refuted"
+    assert finding["mistake"]["kind"] == kind
+    assert sentence in finding["mistake"]["sentence"]
+
+
+# ---------------------------------------------------------------- assumptions and special cases
+
+
+def test_an_assumption_is_named_in_notation_and_in_words_and_shown_to_be_needed(cli) -> None:
+    claim = "dA = (softmax_o(A) - Y)/size(n)"
+    ran = cli("compare", claim, "--given", "softmax_cross_entropy", "--json", "-")
+
+    (finding,) = json.loads(ran.out)["findings"]
+    assert (ran.code, finding["verdict"]) == (0, "assumes")
+    assert finding["assumption"] == "sum[o](Y[n,o]) = 1"
+    words, needed = finding["notes"]
+    assert words == "that is, the targets Y sum to one along o"
+    assert needed.startswith("without it the claim fails: with n = 1, o = 1, A = [[0]], Y = [[")
+
+
+def test_a_side_without_a_value_is_said_to_have_none(cli) -> None:
+    ran = cli("compare", "(x + 1)/(x + 1) = 1", "--json", "-")
+
+    (finding,) = json.loads(ran.out)["findings"]
+    assert finding["notes"][-1].endswith("the left side has no value at i = 1, the right side is 1")
+
+
+def test_a_wrong_claim_is_refuted_and_its_special_case_is_a_note(cli) -> None:
+    ran = cli("compare", "dW = dZ^T X / size(n)", "--given", "dense", "--json", "-")
+
+    (finding,) = json.loads(ran.out)["findings"]
+    assert (ran.code, finding["verdict"]) == (1, "refuted")
+    assert finding["notes"] == ["it would hold where there is one sample (size(n) = 1)"]
+
+
+def test_assumptions_that_contradict_each_other_end_the_command(cli) -> None:
+    given = "y[i] = 2*x[i]; assume x[i] > 0; assume x[i] < 0"
+    ran = cli("compare", "y = 3 x", "--given", given)
+
+    assert ran.code == 2
+    assert "the assumptions contradict each other" in ran.err
+
+
+# ---------------------------------------------------------------- the budget
+
+
+def test_what_is_left_open_says_what_was_tried(cli) -> None:
+    claim = "log(x^2 + 2*x*y + y^2) = 2*log(x + y)"
+    ran = cli("compare", claim, "--json", "-")
+
+    (finding,) = json.loads(ran.out)["findings"]
+    assert finding["verdict"] == "unknown"
+    assert "the normal forms differ" in finding["message"]
+    assert re.search(r"cannot be told apart at \d+ points of sizes up to \d", finding["message"])
+
+
+def test_a_claim_takes_no_longer_than_its_budget(cli) -> None:
+    # Twelve indices along one axis: at size three half a million products a value.
+    letters = "abcdefghijkl"
+    pairs = zip(letters, letters[1:] + letters[0], strict=True)
+    trace = "*".join(f"M[{u},{v}]" for u, v in pairs)
+    claim = f"sum[{','.join(letters)}]({trace})*(log(x^2 + 2*x*y + y^2) - 2*log(x + y)) = 0"
+    start = time.perf_counter()
+    ran = cli("compare", claim, "--budget", "0.5", "--json", "-")
+
+    (finding,) = json.loads(ran.out)["findings"]
+    assert finding["verdict"] == "unknown"
+    assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize("budget", ["0", "-1", "soon"])
+def test_a_budget_is_a_time(cli, budget: str) -> None:
+    assert cli("compare", "x = y", "--budget", budget).code == 2
