@@ -71,9 +71,7 @@ _ZERO = (Fraction(0),)
 FUNCTIONS: Mapping[str, Function] = {
     "exp": Function(derivative="exp(x)", positive=True, inline=True),
     "log": Function(derivative="1/x", domain="x > 0", inline=True),
-    "sqrt": Function(
-        definition="x^(1/2)", derivative="1/2/sqrt(x)", domain="x >= 0", inline=True
-    ),
+    "sqrt": Function(definition="x^(1/2)", derivative="1/2/sqrt(x)", domain="x >= 0", inline=True),
     "linear": Function(definition="x", inline=True),
     "tanh": Function(derivative="1 - tanh(x)^2"),
     "sigmoid": Function(derivative="sigmoid(x)*(1 - sigmoid(x))", positive=True),
