@@ -12,6 +12,7 @@ from backproof.spec.assuming import Condition, difference_under, meant, stated_t
 from backproof.spec.claims import Claim
 from backproof.spec.contradiction import check_consistent
 from backproof.spec.deadline import OutOfTimeError, check_time, time_left, time_limit
+from backproof.spec.exception import find_exception
 from backproof.spec.expand import expand
 from backproof.spec.naming import name_bound
 from backproof.spec.normal import Poly, TooLargeError, as_term, cleared, denominators, normalise
@@ -32,7 +33,7 @@ from backproof.spec.terms import (
     tensors_in,
     walk,
 )
-from backproof.spec.witness import Witness, find_exception, find_witness, search
+from backproof.spec.witness import Witness, find_witness, search
 
 
 class Kind(StrEnum):

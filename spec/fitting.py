@@ -60,7 +60,7 @@ class Fitting:
     def __init__(
         self,
         assumptions: Sequence[Assumption],
-        evaluate: Callable[[Point, Callable[[Key], None]], Evaluation[Fraction]],
+        evaluate: Callable[[Point, Callable[[Key], object]], Evaluation[Fraction]],
     ) -> None:
         self.assumptions = assumptions
         self.evaluate = evaluate

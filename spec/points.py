@@ -20,8 +20,9 @@ LARGEST_SIZE = 3
 LONGER_SIZES = (4, 5)
 # With so many axes not all sizes are tried.
 MOST_AXES = 8
-# So many drawn points for each choice of sizes.
+# So many drawn points for each choice of sizes, and so many at least for all small ones.
 DRAWN = 6
+DRAWN_IN_ALL = 90
 # Where fewer points than ``ENOUGH`` had values, so many more are drawn at the first few sizes.
 ENOUGH = 10
 DRAWN_AGAIN = 120
@@ -94,12 +95,14 @@ FILLS: tuple[Fill, ...] = (_counting, _signed, _probability, _one_hot, _one_hot_
 
 
 def drawn(turn: int) -> Fill:
-    """Numbers drawn from a sequence of its own for each turn: between 0 and 1, or of both signs."""
+    """Numbers from a sequence of its own for each turn: between 0 and 1, small ones, whole ones."""
     source = random.Random(turn)
 
     def fill(name: str, number: int, position: Position, k: int) -> Fraction:
-        if turn % 2 == 0:
+        if turn % 3 == 0:
             return Fraction(source.randint(1, 15), 16)
-        return Fraction(source.randint(-12, 12) or 1, 4)
+        if turn % 3 == 1:
+            return Fraction(source.randint(-12, 12) or 1, 4)
+        return Fraction(source.randint(-20, 20) or 1)
 
     return fill

@@ -12,6 +12,7 @@ from typing import Any
 from backproof.spec.assuming import function_stated
 from backproof.spec.claims import Claim
 from backproof.spec.deadline import OutOfTimeError, check_time, no_time_limit, time_limit
+from backproof.spec.exact_numbers import Continuous, Precision, TimedEvaluation
 from backproof.spec.expand import expand
 from backproof.spec.fitting import Fitting, Key, holds, places
 from backproof.spec.functions import is_abstract
@@ -20,6 +21,7 @@ from backproof.spec.numbers import Balls, Rationals
 from backproof.spec.points import (
     DRAWN,
     DRAWN_AGAIN,
+    DRAWN_IN_ALL,
     ENOUGH,
     FEW_SIZES,
     FILLS,
@@ -32,6 +34,7 @@ from backproof.spec.points import (
 )
 from backproof.spec.pointwise import Evaluation, NoValueError, Numbers
 from backproof.spec.program import Assumption
+from backproof.spec.stand_ins import DEEP, IDENTITY, STAND_INS, Stand, coefficients_of, polynomial
 from backproof.spec.terms import (
     ZERO,
     Apply,
@@ -41,13 +44,14 @@ from backproof.spec.terms import (
     Power,
     Size,
     Term,
+    Where,
     indices_in,
+    mul,
+    number,
     walk,
 )
 
 Position = tuple[int, ...]
-# What an abstract function is taken to be: in words, and its coefficients from the constant up.
-Stand = dict[str, tuple[str, tuple[Fraction, ...]]]
 
 
 @dataclass(frozen=True)
@@ -75,36 +79,8 @@ class Witness:
     right_array: Any = None
 
 
-def _polynomial(
-    coefficients: tuple[Fraction, ...], numbers: Numbers[Any]
-) -> Callable[[int, Any], Any]:
-    """The derivative of a given order of a polynomial, coefficients from the constant up."""
-
-    def value(order: int, z: Any) -> Any:
-        result = numbers.number(Fraction(0))
-        for power_, coefficient in enumerate(coefficients):
-            if power_ < order:
-                continue
-            factor = Fraction(coefficient)
-            for k in range(order):
-                factor *= power_ - k
-            term = numbers.mul(numbers.number(factor), numbers.power(z, Fraction(power_ - order)))
-            result = numbers.add(result, term)
-        return result
-
-    return value
-
-
-# What an abstract function may stand for.
-_STANDS = tuple(
-    (text, tuple(map(Fraction, coefficients)))
-    for text, coefficients in (("z^2", (0, 0, 1)), ("z^3", (0, 0, 0, 1)), ("z^2 + z", (0, 1, 1)))
-)
-
-
-# Squared again and again, numbers grow past all bounds: in a deep program z itself is tried.
-_IDENTITY = ("z", (Fraction(0), Fraction(1)))
-DEEP = 20
+# In place of the value of a side that has none.
+NO_VALUE = "no value"
 
 
 @dataclass(frozen=True)
@@ -156,32 +132,38 @@ def search(claim: Claim, seconds: float = 5.0, trials: int | None = None) -> Sea
         return Search()
     with time_limit(seconds):
         try:
-            return _Search(claim).run(trials)
+            return WitnessSearch(claim).run(trials)
         except OutOfTimeError:
             return Search()
 
 
-def find_exception(claim: Claim, zero: Term, seconds: float = 1.0) -> Witness | None:
-    """A case in which a term is zero and the sides differ, or only one of them has a value.
+@dataclass(frozen=True)
+class _Case:
+    """A point to try, before any number in it is changed.
 
-    It shows that a claim that holds where the term is not zero needs that. A step is 0 where its
-    argument is.
+    Attributes:
+        sizes: of each axis.
+        fill: the numbers.
+        stand: the functions.
+        fit: whether to change numbers for the assumptions to hold.
+        wanted: what else they are changed for.
     """
-    if claim.left is None or claim.right is None:
-        return None
-    with time_limit(seconds):
-        try:
-            return _Exceptions(claim, zero).run(EXCEPTIONS).witness
-        except (OutOfTimeError, RecursionError):
-            return None
+
+    sizes: dict[str, int]
+    fill: Fill
+    stand: Stand
+    fit: bool
+    wanted: tuple[Assumption, ...] = ()
 
 
-EXCEPTIONS = 40
-# In place of the value of a side that has none.
-NO_VALUE = "no value"
+_OF_PIECES = ("abs", "sign", "step", "relu", "leaky_relu", "elu")
+# Combinations double with each argument at which something jumps.
+MOST_PIECES = 3
 
 
-class _Search:
+class WitnessSearch:
+    """Tries the cases of a claim one by one."""
+
     def __init__(self, claim: Claim) -> None:
         self.claim = claim
         assert claim.left is not None
@@ -207,7 +189,7 @@ class _Search:
         found: Stand = {}
         for assumption in self.program.assumptions:
             known = function_stated(assumption, self.program)
-            coefficients = None if known is None else _coefficients(known[2], known[1])
+            coefficients = None if known is None else coefficients_of(known[2], known[1])
             if known is not None and coefficients is not None:
                 text = assumption.text.partition("=")[2].strip()
                 found[known[0]] = (text, coefficients)
@@ -268,9 +250,10 @@ class _Search:
     def run(self, trials: int | None = None) -> Search:
         largest, exact, tried = 0, True, 0
         try:
-            for sizes, fill, stand, fit in islice(self._cases(), trials):
+            for case in islice(self._cases(), trials):
                 check_time()
-                point = self._point(sizes, fill, stand, fit)
+                sizes, stand = case.sizes, case.stand
+                point = self._point(case)
                 witness, has_value, is_exact = self._tried(sizes, point, stand)
                 tried += 1
                 if witness is not None:
@@ -292,25 +275,44 @@ class _Search:
             return self._simplest(sizes, point, stand), True, True
         return None, numbers is not None, isinstance(numbers, Rationals)
 
-    def _cases(self) -> Iterator[tuple[dict[str, int], Fill, Stand, bool]]:
-        """Sizes, numbers, functions, and whether to change numbers for assumptions to hold."""
+    def _cases(self) -> Iterator[_Case]:
+        turns = itertools.count()
         # Regular numbers that meet the assumptions as they are come first.
         for sizes in self._sizes(small_sizes):
             for fit in (False, True) if self.assumptions else (False,):
                 for fill in FILLS:
                     for stand in self._stands():
-                        yield sizes, fill, stand, fit
-        turns = itertools.count()
-        for choices in (small_sizes, longer_sizes):
-            for sizes in self._sizes(choices):
+                        yield _Case(sizes, fill, stand, fit)
+            for stand in self._stands():
+                yield _Case(sizes, drawn(next(turns)), stand, True)
+        yield from self._on_pieces()
+        for choices, least in ((small_sizes, DRAWN_IN_ALL), (longer_sizes, 0)):
+            every = list(self._sizes(choices))
+            for sizes in every:
                 for stand in self._stands():
-                    for _ in range(DRAWN):
-                        yield sizes, drawn(next(turns)), stand, True
+                    for _ in range(max(DRAWN, least // len(every))):
+                        yield _Case(sizes, drawn(next(turns)), stand, True)
         # Where hardly any point has values, many are needed to meet one.
         for sizes in islice(self._sizes(small_sizes), FEW_SIZES):
             for stand in self._stands():
                 for _ in range(DRAWN_AGAIN if self.agreed < ENOUGH else 0):
-                    yield sizes, drawn(next(turns)), stand, True
+                    yield _Case(sizes, drawn(next(turns)), stand, True)
+
+    def _on_pieces(self) -> Iterator[_Case]:
+        """Points at which what jumps is on either side of where it does, in every combination."""
+        arguments = [
+            n.test if isinstance(n, Where) else n.argument
+            for side in (self.left, self.right)
+            for n in walk(side)
+            if isinstance(n, Where) or (isinstance(n, Apply) and n.function in _OF_PIECES)
+        ]
+        found = list(dict.fromkeys(arguments))[:MOST_PIECES]
+        for sizes in islice(self._sizes(small_sizes), FEW_SIZES if found else 0):
+            for signs in product((1, -1), repeat=len(found)):
+                pairs = zip(signs, found, strict=True)
+                wanted = tuple(Assumption(mul(number(s), a), ZERO, "", ">") for s, a in pairs)
+                for fill, stand in product(FILLS, self._stands()):
+                    yield _Case(sizes, fill, stand, True, wanted)
 
     def _sizes(self, choices: Callable[[int], list[tuple[int, ...]]]) -> Iterator[dict[str, int]]:
         roots = self._roots()
@@ -358,21 +360,22 @@ class _Search:
 
     def _stands(self) -> Iterator[Stand]:
         names = sorted(self.functions - self.stated.keys())
-        stands = _STANDS if len(self.program.statements) < DEEP else (_IDENTITY, *_STANDS)
+        stands = STAND_INS if len(self.program.statements) < DEEP else (IDENTITY, *STAND_INS)
         for shift in range(len(stands) if names else 1):
             chosen = {f: stands[(k + shift) % len(stands)] for k, f in enumerate(names)}
             yield chosen | self.stated
 
-    def _point(self, sizes: Mapping[str, int], fill: Fill, stand: Stand, fit: bool) -> Point:
-        shapes = {name: [sizes[a] for a in axes] for name, axes in self.given.items()}
-        point = filled(shapes, fill)
-        if not self.assumptions or not fit:
+    def _point(self, case: _Case) -> Point:
+        shapes = {name: [case.sizes[a] for a in axes] for name, axes in self.given.items()}
+        point = filled(shapes, case.fill)
+        wanted = [*self.assumptions, *case.wanted]
+        if not wanted or not case.fit:
             return point
 
-        def evaluate(at: Point, read: Callable[[Key], None]) -> Evaluation[Fraction]:
-            return self._evaluation(sizes, at, stand, Rationals(), read)
+        def evaluate(at: Point, read: Callable[[Key], object]) -> Evaluation[Fraction]:
+            return self._evaluation(case.sizes, at, case.stand, Continuous(), read)
 
-        return Fitting(self.assumptions, evaluate).fitted(point)
+        return Fitting(wanted, evaluate).fitted(point)
 
     # -- evaluation
 
@@ -380,12 +383,12 @@ class _Search:
         self, sizes: Mapping[str, int], point: Point, stand: Stand
     ) -> tuple[Numbers[Any] | None, Position | None]:
         """The numbers in which both sides have values, and the first position of a difference."""
-        for numbers in (_Continuous(), Balls()):
+        for numbers in (Continuous(), Balls()):
             try:
                 left, right = self._sides(sizes, point, stand, numbers)
             except (NoValueError, RecursionError):
                 continue
-            with _Precision(numbers):
+            with Precision(numbers):
                 for position, value in left.items():
                     if isinstance(numbers, Rationals):
                         if value != right[position]:
@@ -399,7 +402,7 @@ class _Search:
         self, sizes: Mapping[str, int], point: Point, stand: Stand, numbers: Numbers[Any]
     ) -> tuple[dict[Position, Any], dict[Position, Any]]:
         self._check_assumptions(sizes, point, stand)
-        with _Precision(numbers):
+        with Precision(numbers):
             evaluation = self._evaluation(sizes, point, stand, numbers)
             sides: tuple[dict[Position, Any], dict[Position, Any]] = ({}, {})
             for position, at in self._places(self.claim.indices, sizes):
@@ -416,7 +419,7 @@ class _Search:
         """
         if not self.assumptions:
             return
-        evaluation = self._evaluation(sizes, point, stand, _Continuous())
+        evaluation = self._evaluation(sizes, point, stand, Continuous())
         for assumption in self.assumptions:
             if not all(holds(assumption, evaluation, at) for at in places(assumption, evaluation)):
                 raise NoValueError("an assumption does not hold here")
@@ -456,8 +459,8 @@ class _Search:
                 read((name, position))
             return numbers.number(point[name, position])
 
-        functions = {f: _polynomial(c, numbers) for f, (_, c) in stand.items()}
-        return _Timed(self.claim.derivation, numbers, sizes, given, functions)
+        functions = {f: polynomial(c, numbers) for f, (_, c) in stand.items()}
+        return TimedEvaluation(self.claim.derivation, numbers, sizes, given, functions)
 
     # -- presentation
 
@@ -483,7 +486,7 @@ class _Search:
         _, position = self.compared(sizes, point, stand)
         assert position is not None
         try:
-            left, right = self._sides(sizes, point, stand, _Continuous())
+            left, right = self._sides(sizes, point, stand, Continuous())
             shown = [_exact(left[position]), _exact(right[position])]
             shape = [sizes[i.axis] for i in self.claim.indices]
             arrays = [_nested(shape, side) for side in (left, right)]
@@ -529,125 +532,6 @@ def _is_partial(value: Term) -> bool:
 
 def _is_of_sizes(term: Term) -> bool:
     return not any(isinstance(node, (Entry, Apply)) for node in walk(term)) and not term.free
-
-
-def _coefficients(value: Term, argument: Term) -> tuple[Fraction, ...] | None:
-    """The coefficients of a polynomial in an argument, from the constant up; None for others."""
-    try:
-        terms = normalise(value).terms
-    except (TooLargeError, ArithmeticError, ValueError):
-        return None
-    (atom,) = {a for m in normalise(argument).terms for a, _ in m}
-    found: dict[int, Fraction] = {}
-    for monomial, coefficient in terms.items():
-        powers = dict(monomial)
-        exponent = powers.pop(atom, Fraction(0))
-        if powers or exponent < 0 or exponent.denominator != 1:
-            return None
-        found[int(exponent)] = coefficient
-    return tuple(found.get(k, Fraction(0)) for k in range(max(found, default=0) + 1))
-
-
-# ---------------------------------------------------------------- where a condition fails
-
-
-class _Continuous(Rationals):
-    """Rationals in which what is continuous has a value at its kinks."""
-
-    def function(self, name: str, argument: Fraction) -> Fraction:
-        if argument == 0 and name in ("relu", "abs"):
-            return argument
-        return super().function(name, argument)
-
-
-class _UndefinedError(NoValueError):
-    """There is no value at all, as against none that a rational number is."""
-
-
-class _AtKinks(Rationals):
-    """Rationals that tell what has no value at all; a step is 0 where its argument is."""
-
-    def power(self, base: Fraction, exponent: Fraction) -> Fraction:
-        if (base == 0 and exponent < 0) or (base < 0 and exponent.denominator % 2 == 0):
-            raise _UndefinedError("no value")
-        return super().power(base, exponent)
-
-    def is_positive(self, value: Fraction) -> bool:
-        return value > 0
-
-    def function(self, name: str, argument: Fraction) -> Fraction:
-        if name == "log" and argument <= 0:
-            raise _UndefinedError("no value")
-        if argument == 0 and name in ("relu", "step", "abs", "sign"):
-            return Fraction(0)
-        return super().function(name, argument)
-
-
-class _Exceptions(_Search):
-    """Looks where a term is zero."""
-
-    def __init__(self, claim: Claim, zero: Term) -> None:
-        self.zero = Assumption(zero, ZERO, "")
-        super().__init__(claim)
-        self.assumptions.append(self.zero)
-
-    def _other_terms(self) -> list[Term]:
-        return [*super()._other_terms(), self.zero.left]
-
-    def _tried(
-        self, sizes: Mapping[str, int], point: Point, stand: Stand
-    ) -> tuple[Witness | None, bool, bool]:
-        try:
-            self._check_assumptions(sizes, point, stand)
-            evaluation = self._evaluation(sizes, point, stand, _AtKinks())
-            for position, at in self._places(self.claim.indices, sizes):
-                left, right = (self._value(evaluation, s, at) for s in (self.left, self.right))
-                if left != right:
-                    shown = [NO_VALUE if v is None else _exact(v) for v in (left, right)]
-                    witness = self._witness(sizes, point, stand, position, *shown)
-                    return witness, True, True
-        except NoValueError:
-            return None, False, True
-        return None, True, True
-
-    def _value(
-        self, evaluation: Evaluation[Fraction], side: Term, at: Mapping[Index, int]
-    ) -> Fraction | None:
-        try:
-            return evaluation.term(side, at)
-        except _UndefinedError:
-            return None
-
-
-class _Timed(Evaluation[Any]):
-    """An evaluation that gives up when its time is over: sums over many indices can be long."""
-
-    def _over(
-        self, indices: tuple[Index, ...], at: Mapping[Index, int]
-    ) -> Iterator[Mapping[Index, int]]:
-        for point in super()._over(indices, at):
-            check_time()
-            yield point
-
-
-class _Precision:
-    """The precision of ball arithmetic while an evaluation runs."""
-
-    def __init__(self, numbers: Any) -> None:
-        self.bits = numbers.bits if isinstance(numbers, Balls) else None
-
-    def __enter__(self) -> None:
-        if self.bits is not None:
-            import flint
-
-            self.before = flint.ctx.prec
-            flint.ctx.prec = self.bits
-
-    def __exit__(self, *_: object) -> None:
-        if self.bits is not None:
-            import flint
-
-            flint.ctx.prec = self.before
 
 
 def _exact(value: Fraction) -> str:

@@ -15,6 +15,7 @@ from backproof.spec.layer import Spec
 from backproof.spec.library import dense, named
 from backproof.spec.mistakes import wrong_forms
 from backproof.spec.terms import (
+    Add,
     Entry,
     Index,
     Mul,
@@ -57,7 +58,8 @@ def test_a_claim_that_differs_at_special_values_alone_is_refuted(
     witness = find_witness(claim, SECONDS)
     assert witness is not None
     assert sizes.items() <= dict(witness.sizes).items()
-    if witness.left_array is not None:
+    assert witness.left != witness.right
+    if "abs" not in text and "sqrt" not in text and witness.left_array is not None:
         assert recomputed(claim, witness) == (Fraction(witness.left), Fraction(witness.right))
 
 
@@ -121,7 +123,7 @@ DERIVATIONS = [Spec(text).derivation for text in PROGRAMS]
 def test_a_line_changed_in_one_place_is_refuted_by_what_can_be_recomputed(
     derivation: Derivation, seed: int, data: st.DataObject
 ) -> None:
-    gradients = [g for g in derivation.gradients.values() if not g.is_upstream]
+    gradients = [g for g in derivation.gradients.values() if isinstance(g.value, (Add, Mul, Sum))]
     gradient = data.draw(st.sampled_from(gradients), "gradient")
     wrong = altered(gradient.value, Random(seed))
     claim = Claim("", gradient.target, wrong, gradient.target.indices, derivation)
