@@ -1,10 +1,13 @@
 """Claims about every layer of the library: right ones, and wrong ones of every kind.
 
 The claims are data, under ``layer_claims``. Their marks are checked first, by enclosures of both
-sides at one point: so no verdict is held against a label that is itself wrong. The wrong forms
-that the catalogue makes of every derived gradient are judged as well.
+sides at a few points: so no verdict is held against a label that is itself wrong.
+
+The wrong forms that the catalogue makes of every derived gradient are judged as well: of each
+gradient the first of each kind; all of them where the environment has EVERY_WRONG_FORM.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,17 +25,36 @@ from backproof.spec.claims import Claim, read_claim
 from backproof.spec.compose import on_axes
 from backproof.spec.derive import Derivation
 from backproof.spec.equal import Kind, decide
+from backproof.spec.expand import expand
 from backproof.spec.layer import Spec
 from backproof.spec.library import named
 from backproof.spec.mistakes import WrongForm, wrong_forms
 from backproof.spec.numbers import Balls
 from backproof.spec.pointwise import Evaluation, NoValueError
 from backproof.spec.printers.index import index_equation
-from backproof.spec.terms import Index, Term, entry
+from backproof.spec.terms import (
+    Add,
+    Delta,
+    Entry,
+    Index,
+    Match,
+    Mul,
+    Number,
+    Power,
+    Size,
+    Sum,
+    Term,
+    entry,
+    tensors_in,
+    walk,
+)
 from tests.layer_headers import KINDS
 
 FOLDER = Path(__file__).parent / "layer_claims"
-SECONDS = 2.0
+# A witness is found long before, also on a slow machine.
+SECONDS = 20.0
+# Where the list says that none is found there is no need to look for long.
+SECONDS_OPEN = 1.0
 VERDICTS = {"=": Kind.EQUAL, "~": Kind.ASSUMES, "!": Kind.DIFFERENT}
 
 # What no equation between the tensors of one pass can be: a mistake of the program, not of a
@@ -77,19 +99,13 @@ every_claim = pytest.mark.parametrize("claim", CLAIMS, ids=str)
 NOT_YET: Mapping[str, Kind] = {
     # log(a/b) is log(a) - log(b) where both are positive.
     "binary_cross_entropy: dY = -log(A / (1 - A)) / (size(n) size(o))": Kind.UNKNOWN,
-    # sum[i](x[i]^2)^(-1/2) is 1/sqrt(sum[i](x[i]^2)).
-    **{
-        f"cosine_similarity: {text}": Kind.UNKNOWN
-        for text in (
-            "dX[n,i] = dC[n]*(Y[n,i]/(u[n]*v[n]) - C[n]*X[n,i]/u[n]^2)",
-            "dY[n,i] = dC[n]*(X[n,i]/(u[n]*v[n]) - C[n]*Y[n,i]/v[n]^2)",
-            "dX[n,i] = dC[n]/u[n]*(Y[n,i]/v[n] - C[n]*X[n,i]/u[n])",
-            "dX = dC ⊙ (Y / (u ⊙ v) - C ⊙ X / u^2)",
-            "dX[n,i] = dC[n]/u[n]*sum[k]((delta[i,k] - X[n,i]*X[n,k]/u[n]^2)*Y[n,k]/v[n])",
-            "sum[i](dX[n,i]*X[n,i]) = 0",
-        )
-    },
-    # Sums along an axis of two are not written out, nor is a position's axis summed over.
+    # A factor that cancels in one product is not named as what may not be zero.
+    "cosine_similarity: sum[i](dX[n,i]*X[n,i]) = 0": Kind.EQUAL,
+    # At the kink the two sides are equal as well.
+    "huber: dc = mean[n,o](relu(abs(A[n,o] - Y[n,o]) - c))": Kind.ASSUMES,
+    # A position's axis is not summed over where the position is itself bound.
+    "conv1d: sum[s](dX[n,s,c]) = sum[t,d](dZ[n,t,d]*sum[k](W[d,k,c]))": Kind.UNKNOWN,
+    # The same, and sums along an axis of two are not written out.
     **{
         f"average_pool: {text}": Kind.UNKNOWN
         for text in (
@@ -103,16 +119,11 @@ NOT_YET: Mapping[str, Kind] = {
         for text in (
             "P[n,t,c] = max(X[n,2*t,c], X[n,2*t+1,c])",
             "sum[s](dX[n,s,c]) = sum[t](dP[n,t,c])",
-            "sum[s](dX[n,s,c]*X[n,s,c]) = sum[t](dP[n,t,c]*P[n,t,c])",
             "dX[n,s,c] = sum[t](dP[n,t,c]*(delta[s,2*t]*step(X[n,2*t,c] - X[n,2*t+1,c]) "
             "+ delta[s,2*t+1]*step(X[n,2*t+1,c] - X[n,2*t,c])))",
             "P[n,t,c] = (X[n,2*t,c] + X[n,2*t+1,c] + abs(X[n,2*t,c] - X[n,2*t+1,c]))/2",
         )
     },
-    # sum[k](hardmax[k](z[k])*z[k]) is max[k](z[k]).
-    "maxout: sum[k](dZ[n,o,k]*Z[n,o,k]) = dH[n,o]*H[n,o]": Kind.UNKNOWN,
-    # The pieces of a sum are not put together again under one relu.
-    "huber: dc = mean[n,o](relu(abs(A[n,o] - Y[n,o]) - c))": Kind.UNKNOWN,
 }
 
 
@@ -169,30 +180,37 @@ def polynomial(order: int, z: Any) -> Any:
     return (z * z - 3 * z, 2 * z - 3, 2 + 0 * z)[order]
 
 
+# Of any two axes among the first eight, the sizes differ at one of these points.
+DRAWS = range(3)
+
+
 class Point:
     """Numbers for all inputs, at sizes 2 and 3.
 
-    Of both signs, or between 0 and 1; targets are one-hot where they have to sum to one.
+    Of both signs, or between 0 and 1; positive where the program assumes it; targets are one-hot
+    where they have to sum to one.
     """
 
-    def __init__(
-        self, derivation: Derivation, merged: tuple[tuple[str, str], ...], low: int, one_hot: bool
-    ) -> None:
-        root = one_axis(merged)
-        sizes = {axis: 2 + k % 2 for k, axis in enumerate(derivation.program.axes)}
+    def __init__(self, claim: Claim, draw: int, low: int, one_hot: bool) -> None:
+        self.program = claim.derivation.program
+        root = one_axis(claim.merged)
+        sizes = {axis: 2 + (k >> draw) % 2 for k, axis in enumerate(self.program.axes)}
         sizes = {axis: sizes[root.get(axis, axis)] for axis in sizes}
-        self.sizes = derivation.program.consistent(sizes)
-        self.low = low
-        self.one_hot = one_hot
+        self.sizes = self.program.consistent(sizes)
+        assumed = self.program.assumptions
+        self.positive = {t for a in assumed for t in tensors_in(a.left) | tensors_in(a.right)}
+        self.draw, self.low, self.one_hot = draw, low, one_hot
         self.evaluation = Evaluation(
-            derivation, Balls(), self.sizes, self.given, {"g": polynomial, "g'": polynomial}
+            claim.derivation, Balls(), self.sizes, self.given, {"g": polynomial, "g'": polynomial}
         )
 
     def given(self, name: str, position: tuple[int, ...]) -> Any:
         if self.one_hot and name == "Y":
-            return Balls().number(Fraction(int(position[0] == position[1])))
-        seed = [sum(map(ord, name)) * 31 + len(name), *position]
-        value = int(np.random.default_rng(seed).integers(self.low, 100))
+            outputs = self.sizes[self.program.tensors[name].axes[1]]
+            return Balls().number(Fraction(int(position[0] % outputs == position[1])))
+        seed = [self.draw, sum(map(ord, name)) * 31 + len(name), *position]
+        low = 0 if name in self.positive else self.low
+        value = int(np.random.default_rng(seed).integers(low, 100))
         return Balls().number(Fraction(2 * value + 1, 201))
 
     def apart(self, left: Term, right: Term, indices: tuple[Index, ...]) -> bool:
@@ -206,21 +224,27 @@ class Point:
 
 
 def differ(claim: Claim, one_hot: bool = False) -> bool:
-    """Whether the two sides surely differ at a point; where one has no value, at another one.
+    """Whether the two sides surely differ at one of the points at which both have values.
 
-    The point is positive where something is assumed to be.
+    Raises:
+        AssertionError: one of the sides has no value at any point.
     """
     assert claim.left is not None
     assert claim.right is not None
-    assumed = claim.derivation.program.assumptions
+    valued = 0
     with precision(Balls().bits):
-        for low in (0,) if assumed else (-100, 0):
-            point = Point(claim.derivation, claim.merged, low, one_hot)
-            try:
-                return point.apart(claim.left, claim.right, claim.indices)
-            except NoValueError:
-                continue
-    raise AssertionError("a side has no value at either point")
+        for draw in DRAWS:
+            for low in (-100, 0):
+                point = Point(claim, draw, low, one_hot)
+                try:
+                    if point.apart(claim.left, claim.right, claim.indices):
+                        return True
+                except NoValueError:
+                    continue
+                valued += 1
+                break
+    assert valued, "a side has no value at any point"
+    return False
 
 
 @pytest.mark.parametrize("claim", RIGHT, ids=str)
@@ -242,7 +266,8 @@ def test_the_sides_of_a_wrong_claim_differ(claim: Stated) -> None:
 
 @every_claim
 def test_the_verdict_is_the_mark_s(claim: Stated) -> None:
-    answer = decide(read(claim), SECONDS)
+    is_open = NOT_YET.get(str(claim)) is Kind.UNKNOWN
+    answer = decide(read(claim), SECONDS_OPEN if is_open else SECONDS)
     if str(claim) in NOT_YET:
         assert answer.kind is not VERDICTS[claim.mark], "judged rightly now: take it off the list"
         assert answer.kind is NOT_YET[str(claim)]
@@ -262,9 +287,39 @@ def test_what_is_judged_otherwise_is_left_open() -> None:
     assert all(kind is not contrary[marks[text]] for text, kind in NOT_YET.items())
 
 
-@pytest.mark.xfail(strict=True, reason="17 of 710: pooling and roots of sums")
 def test_at_most_one_claim_in_fifty_is_left_open() -> None:
     assert list(NOT_YET.values()).count(Kind.UNKNOWN) * 50 <= len(CLAIMS)
+
+
+@pytest.mark.xfail(strict=True, reason="a position in a claim is taken to be on its axis")
+@pytest.mark.parametrize("position", ["t+k+1", "t+9", "2*t+k"])
+def test_a_position_that_may_be_past_the_end_is_not_taken_to_match(position: str) -> None:
+    claim = Stated("conv1d", "!", "", f"db[d]*sum[s](delta[s,{position}]) = db[d]")
+    assert differ(read(claim))
+    assert decide(read(claim), SECONDS).kind is not Kind.EQUAL
+
+
+def is_polynomial(claim: Claim) -> bool:
+    """Whether both sides, in terms of the inputs, are sums of products of entries and deltas."""
+    assert claim.left is not None
+    assert claim.right is not None
+    sides = (expand(claim.derivation, side) for side in (claim.left, claim.right))
+    return all(_is_of_polynomials(node) for side in sides for node in walk(side))
+
+
+def _is_of_polynomials(node: Term) -> bool:
+    if isinstance(node, Power):
+        whole = node.exponent.denominator == 1 and node.exponent > 0
+        return whole or isinstance(node.base, (Number, Size))
+    return isinstance(node, (Add, Delta, Entry, Match, Mul, Number, Size, Sum))
+
+
+def test_the_claims_of_polynomials_left_open_are_about_positions() -> None:
+    """There should be none: see the list."""
+    claims = [c for c in CLAIMS if read(c).left is not None and is_polynomial(read(c))]
+    assert len(claims) >= 100
+    left_open = [c.given for c in claims if NOT_YET.get(str(c)) is Kind.UNKNOWN]
+    assert left_open == ["conv1d"] + ["average_pool"] * 3
 
 
 # ---------------------------------------------------------------- the catalogue's wrong forms
@@ -288,20 +343,28 @@ def of_one_shape(claim: Claim, form: WrongForm) -> bool:
     return right == [i.axis for i in claim.indices]
 
 
-def forms_of(spec: Spec) -> list[tuple[WrongForm, Claim]]:
-    derived = [g.name for g in spec.gradients().values() if not g.is_upstream]
-    every = [f for name in derived for f in wrong_forms(spec.derivation, name)]
-    pairs = [(form, as_claim(spec.derivation, form)) for form in every]
-    return [(form, claim) for form, claim in pairs if of_one_shape(claim, form)]
+def forms_of(spec: Spec, *, every: bool) -> list[tuple[WrongForm, Claim]]:
+    """All wrong forms of all gradients, or of each gradient the first of each kind."""
+    found: dict[object, tuple[WrongForm, Claim]] = {}
+    for gradient in spec.gradients().values():
+        if gradient.is_upstream:
+            continue
+        for form in wrong_forms(spec.derivation, gradient.name):
+            claim = as_claim(spec.derivation, form)
+            if of_one_shape(claim, form):
+                key = len(found) if every else (form.quantity, form.mistake.kind)
+                found.setdefault(key, (form, claim))
+    return list(found.values())
 
 
+EVERY = "EVERY_WRONG_FORM" in os.environ
 FILES = {e.file.removesuffix(".spec"): e for e in library.entries()}
 UNDECIDED_FORMS = {
-    # The logarithm of a gradient: it has no value at any of the points that are tried.
-    "binary_cross_entropy": ["dY: dA for A"],
     # dM is 0, where the condition changes.
     "dropout": ["dX: dM for M", "dq: dM for M"],
-    # A mask is its own square.
+    # dM is 0, by which is divided, or where the condition changes; P is positive where M is.
+    "masked_attention": ["dE: dM for E", "dS: P for M", "dS: dM for M"],
+    # A mask is its own square, apart from ties.
     "maxout": [
         "dZ: derivative twice",
         "dX: derivative once more",
@@ -309,28 +372,33 @@ UNDECIDED_FORMS = {
         "db: derivative once more",
     ],
 }
-# A position's axis and one of its parts taken for one: the search has no number for an entry.
-NO_ENTRY = {"max_pool": "dX: X for dP"}
+
+
+def label(form: WrongForm) -> str:
+    return f"{form.quantity}: {form.mistake.variant}"
+
+
+def test_the_forms_that_are_judged_are_of_every_kind_that_there_is() -> None:
+    spec = Spec(FILES["attention"].text)
+    some, all_ = (
+        {(f.quantity, f.mistake.kind) for f, _ in forms_of(spec, every=e)} for e in (False, True)
+    )
+    assert some == all_
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_a_wrong_form_of_a_gradient_is_found_different_where_it_differs(file: str) -> None:
-    spec = Spec(FILES[file].text)
-    undecided: list[str] = []
-    forms = forms_of(spec)
+    forms = forms_of(Spec(FILES[file].text), every=EVERY)
     assert forms
+    undecided: list[str] = []
     for form, claim in forms:
         assert claim.right is not None
-        shown = index_equation(entry(form.quantity, form.indices), claim.right)
-        label = f"{form.quantity}: {form.mistake.variant}"
-        if NO_ENTRY.get(file) == label:
-            with pytest.raises(KeyError):
-                decide(claim, SECONDS)
-            continue
         kind = decide(claim, SECONDS).kind
         if kind is Kind.UNKNOWN:
-            undecided.append(label)
+            undecided.append(label(form))
         elif kind is not Kind.DIFFERENT:
+            shown = index_equation(entry(form.quantity, form.indices), claim.right)
             assert kind is Kind.ASSUMES or not claim.merged, shown
             assert not differ(claim), shown
-    assert undecided == UNDECIDED_FORMS.get(file, [])
+    labels = [label(form) for form, _ in forms]
+    assert undecided == [x for x in UNDECIDED_FORMS.get(file, []) if x in labels]

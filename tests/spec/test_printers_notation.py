@@ -117,13 +117,15 @@ def functions(spec: Spec, notation: str) -> tuple[Any, Any]:
     return scope["forward"], scope["backward"]
 
 
-def results(spec: Spec, notation: str, given: Mapping[str, Any]) -> dict[str, Array]:
+def called(spec: Spec, notation: str, given: Mapping[str, Any]) -> dict[str, Any]:
     forward, backward = functions(spec, notation)
-    inputs = {t: given[t] for t in spec.program.inputs}
+    return dict(forward(**{t: given[t] for t in spec.program.inputs})) | dict(backward(**given))
+
+
+def results(spec: Spec, notation: str, given: Mapping[str, Any]) -> dict[str, Array]:
     with warnings.catch_warnings(), np.errstate(all="raise", under="ignore"):
         warnings.simplefilter("error")
-        found = forward(**inputs) | backward(**given)
-    return {name: np.asarray(value) for name, value in found.items()}
+        return {k: np.asarray(v) for k, v in called(spec, notation, given).items()}
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -181,8 +183,14 @@ def test_gradients_are_those_of_the_printed_forward_function(name: str) -> None:
     def positional(*arrays: Any) -> Any:
         return forward(**dict(zip(inputs, arrays, strict=True)))[output]
 
-    result, pull = jax.vjp(positional, *(jnp.asarray(given[t]) for t in inputs))
-    wanted = pull(jnp.asarray(given.get(f"d{output}", np.ones(()))))
+    # Compiled as one: operation by operation, compiling takes most of the time of this file.
+    @jax.jit
+    def differentiated(arrays: list[Any], upstream: Any) -> Any:
+        result, pull = jax.vjp(positional, *arrays)
+        return result, pull(upstream)
+
+    upstream = jnp.asarray(given.get(f"d{output}", np.ones(())))
+    result, wanted = differentiated([jnp.asarray(given[t]) for t in inputs], upstream)
     for notation in CODES:
         got = results(spec, notation, given)
         assert np.array_equal(got[output], result), notation
@@ -194,9 +202,12 @@ def test_gradients_are_those_of_the_printed_forward_function(name: str) -> None:
 @pytest.mark.parametrize("notation", CODES)
 def test_dtype_is_kept(notation: str, name: str) -> None:
     spec = Spec(SPECS[name])
-    module = np if notation == "numpy" else jnp
-    given = {k: module.asarray(v, dtype="float32") for k, v in data(spec, name).items()}
-    got = results(spec, notation, given)
+    given = {k: v.astype(np.float32) for k, v in data(spec, name).items()}
+    if notation == "jax":
+        # Types are known without compiling.
+        got = jax.eval_shape(lambda arrays: called(spec, notation, arrays), given)
+    else:
+        got = results(spec, notation, given)
     assert {k: str(v.dtype) for k, v in got.items()} == dict.fromkeys(got, "float32")
 
 
