@@ -15,11 +15,19 @@ from backproof.spec.deadline import OutOfTimeError, check_time, time_left, time_
 from backproof.spec.exception import find_exception
 from backproof.spec.expand import expand
 from backproof.spec.naming import name_bound
-from backproof.spec.normal import Poly, TooLargeError, as_term, cleared, denominators, normalise
+from backproof.spec.normal import (
+    Poly,
+    TooLargeError,
+    as_term,
+    cleared,
+    denominators,
+    factors_of,
+    normalise,
+)
 from backproof.spec.piecewise import vanishing
 from backproof.spec.printers.index import index_form
 from backproof.spec.program import Assumption
-from backproof.spec.signs import Signs, needed
+from backproof.spec.signs import Signs, is_positive, needed
 from backproof.spec.stages import INPUTS, NO_FORM, Stage, stages
 from backproof.spec.terms import (
     ZERO,
@@ -242,12 +250,15 @@ FIRST_TRIALS = 60
 
 def _proved(claim: Claim, stage: Stage) -> Answer | None:
     """The sides equal outright, on all pieces, or under what is meant; None where they are not."""
-    signs = needed(stage.left, stage.right)
+    positions = claim.derivation.program.positions
+    signs = needed(stage.left, stage.right, positions=positions)
     first, second = (
         normalise(side, elementary=stage.elementary, signs=signs)
         for side in (stage.left, stage.right)
     )
     found = _compare(stage.how, first, second) or _in_pieces(stage, signs)
+    if found is not None:
+        found = replace(found, apart_from=(*found.apart_from, *_cancelled(claim, stage, signs)))
     if found is not None and not _are_zero(claim, stage, found.apart_from):
         return _apart_from_zeros(claim, found)
     return _assumed(claim, stage, signs)
@@ -270,6 +281,40 @@ def _compare(how: str, first: Poly, second: Poly) -> _Found | None:
         return None
     apart = _not_in_both(assumed, first, second)
     return _Found(f"equal {how}" + ("" if apart else ", denominators cleared"), first.key, apart)
+
+
+def _cancelled(claim: Claim, stage: Stage, signs: Signs) -> tuple[Poly, ...]:
+    """What only one side divides by, and the program nowhere: y/y is 1 where y is not zero."""
+    left, right = (_divided_by([side], signs) for side in (stage.left, stage.right))
+    extra = {key: p for key, p in (left | right).items() if not (key in left and key in right)}
+    if not extra:
+        return ()
+    derivation = claim.derivation
+    stated = [expand(derivation, s.value, keep=stage.keep) for s in derivation.program.statements]
+    stated += [s.value for s in derivation.program.statements]
+    own = _divided_by(stated, signs)
+    return tuple(poly for key, poly in extra.items() if key not in own)
+
+
+def _divided_by(terms: Iterable[Term], signs: Signs) -> dict[str, Poly]:
+    """The factors of the denominators of terms that are not known to be above zero."""
+    found: dict[str, Poly] = {}
+    for term in terms:
+        for node in walk(term):
+            if not isinstance(node, Power) or node.exponent > 0 or not node.base.tensors:
+                continue
+            if not is_positive(node.base):
+                for factor in factors_of(normalise(_inside(node.base), signs=signs)):
+                    if not (factor.positive or factor.scaled(Fraction(-1)).positive):
+                        # Whatever its indices are called, the whole tensor is divided by.
+                        blank = {i: Index(f"?{i.axis}", i.axis) for i in factor.free}
+                        found[factor.renamed(blank).key] = factor
+    return found
+
+
+def _inside(base: Term) -> Term:
+    """An absolute value is zero where its argument is."""
+    return base.argument if isinstance(base, Apply) and base.function == "abs" else base
 
 
 def _not_in_both(polys: Iterable[Poly], first: Poly, second: Poly) -> tuple[Poly, ...]:

@@ -141,7 +141,8 @@ class Atom:
         inner: for apply and poly, the argument or base; for sum, one monomial; for prod, max and
             hardmax, the body.
         factors: for match, by which each part is multiplied.
-        sign: for entry, what is known of its sign.
+        sign: for entry, what is known of its sign; for match, POSITIVE if its position is known
+            to lie on its axis, so that there is exactly one place at which it is 1.
     """
 
     kind: str
@@ -491,18 +492,18 @@ def _summed(indices: Iterable[Index], body: Poly) -> Poly:
             continue
         outside = {a: e for a, e in monomial if not a.free & set(indices)}
         inside = [(a, e) for a, e in monomial if a.free & set(indices)]
-        for index in indices:
-            if not any(index in a.free for a, _ in inside):
+        opened, every = _opened(inside, indices)
+        kept = _without_single_places(opened, every)
+        placed = {a.indices[0] for a in opened if a not in kept}
+        for index in every:
+            if index not in placed and not any(index in a.free for a in kept):
                 axis = Atom("size", index.axis)
                 outside[axis] = outside.get(axis, Fraction(0)) + 1
         factors, extra = _reduced(outside)
-        opened, every = _opened(inside, indices)
-        inside_factors, more = _reduced(opened)
+        inside_factors, more = _reduced(kept)
         part = Poly({factors: coefficient * extra * more})
         for connected in _components(list(inside_factors), frozenset(every)):
             bound = tuple(i for i in every if any(i in a.free for a, _ in connected))
-            if _is_one_place(connected, bound):
-                continue
             shares = _of_shares(connected, bound)
             if shares is not None:
                 part = part * shares
@@ -512,12 +513,20 @@ def _summed(indices: Iterable[Index], body: Poly) -> Poly:
     return _joined(parts)
 
 
-def _is_one_place(factors: list[tuple[Atom, Fraction]], bound: tuple[Index, ...]) -> bool:
-    """Whether a sum is that of a match over its left index: exactly one place matches."""
-    if len(factors) != 1 or len(bound) != 1:
-        return False
-    ((atom, _),) = factors
-    return atom.kind == "match" and atom.indices[0] == bound[0] not in atom.indices[1:]
+def _without_single_places(
+    factors: Mapping[Atom, Fraction], bound: tuple[Index, ...]
+) -> dict[Atom, Fraction]:
+    """Without each match whose left index is summed over and stands nowhere else.
+
+    Its position lies on its axis, and so exactly one place matches.
+    """
+    kept = dict(factors)
+    for atom in factors:
+        if atom.kind == "match" and atom.sign is Sign.POSITIVE and atom.indices[0] in bound:
+            others = [a.free for a in kept if a != atom]
+            if atom.indices[0] not in frozenset().union(atom.indices[1:], *others):
+                del kept[atom]
+    return kept
 
 
 def _of_shares(factors: list[tuple[Atom, Fraction]], bound: tuple[Index, ...]) -> Poly | None:
@@ -1136,7 +1145,10 @@ class _Normaliser:
         if isinstance(term, Match):
             indices = (term.left, *(i for i, _ in term.parts))
             factors = tuple(factor for _, factor in term.parts)
-            return _atom(Atom("match", str(term.offset), indices=indices, factors=factors))
+            sign = Sign.POSITIVE if self.signs.reaches(term) else Sign.UNKNOWN
+            return _atom(
+                Atom("match", str(term.offset), indices=indices, factors=factors, sign=sign)
+            )
         if isinstance(term, Where):
             above, below = self.poly(term.above), self.poly(term.below)
             return below + _step(self.poly(term.test)) * (above - below)
@@ -1274,6 +1286,17 @@ def denominators(poly: Poly) -> frozenset[Poly]:
         for a, e in m
         if a.kind == "poly" and e < 0 and a.inner is not None
     )
+
+
+def factors_of(poly: Poly) -> tuple[Poly, ...]:
+    """The atoms that all terms share, and what is left of the terms, up to a number."""
+    shared = _shared_factor(poly)
+    inverse, extra = _reduced({a: -e for a, e in shared})
+    rest = poly * Poly({inverse: extra / _content(poly)})
+    found = [a.inner if a.kind == "poly" and a.inner is not None else _atom(a) for a, _ in shared]
+    if not rest.terms.keys() <= {()}:
+        found.append(rest)
+    return tuple(p.scaled(Fraction(-1)) if _direction(p) < 0 else p for p in found)
 
 
 def as_term(poly: Poly) -> Term:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from backproof.spec.functions import FUNCTIONS
 from backproof.spec.program import Assumption
 from backproof.spec.terms import (
     ZERO,
@@ -19,6 +20,7 @@ from backproof.spec.terms import (
     Constant,
     Entry,
     Index,
+    Match,
     Mul,
     Number,
     Power,
@@ -45,9 +47,15 @@ class Signs:
 
     Attributes:
         known: by pattern.
+        positions: affine positions that lie on their axis, whatever the sizes.
     """
 
     known: Mapping[Pattern, Sign] = field(default_factory=dict)
+    positions: tuple[Match, ...] = ()
+
+    def reaches(self, node: Match) -> bool:
+        """Whether a position is known to lie on its axis: it goes no further than a known one."""
+        return any(_goes_as_far(known, node) for known in self.positions)
 
     def of(self, entry: Entry) -> Sign:
         """What is known of an entry's sign."""
@@ -64,14 +72,28 @@ class Signs:
         known = dict(self.known)
         for pattern, sign in other.known.items():
             known[pattern] = max(sign, known.get(pattern, Sign.UNKNOWN))
-        return Signs(known)
+        return Signs(known, self.positions + other.positions)
 
 
 NOTHING = Signs()
 
 
-def needed(*terms: Term) -> Signs:
-    """What has to hold of the entries for all of the terms to have values."""
+def _goes_as_far(known: Match, node: Match) -> bool:
+    if known.left.axis != node.left.axis or node.offset > known.offset:
+        return False
+    factors = {index.axis: factor for index, factor in known.parts}
+    axes = [index.axis for index, _ in node.parts]
+    within = all(factor <= factors.get(index.axis, 0) for index, factor in node.parts)
+    return within and len(set(axes)) == len(axes)
+
+
+def needed(*terms: Term, positions: Iterable[Match] = ()) -> Signs:
+    """What has to hold of the entries for all of the terms to have values.
+
+    Args:
+        terms: the terms.
+        positions: those of the program that the terms are about; each lies on its axis.
+    """
     known: dict[Pattern, Sign] = {}
     for term in terms:
         for argument, sign, bound in _arguments(term, frozenset()):
@@ -81,7 +103,7 @@ def needed(*terms: Term) -> Signs:
                     tuple(None if i in bound else i for i in entry.indices),
                 )
                 known[pattern] = max(sign, known.get(pattern, Sign.UNKNOWN))
-    return Signs(known)
+    return Signs(known, tuple(positions))
 
 
 def _throughout(term: Term, sign: Sign) -> Signs:
@@ -121,19 +143,37 @@ def _arguments(
 def _factors(argument: Term) -> list[Entry]:
     """The entry that an argument is, apart from positive factors; none for any other argument."""
     factors = argument.factors if isinstance(argument, Mul) else (argument,)
-    left = [f for f in factors if not _is_positive(f)]
+    left = [f for f in factors if not is_positive(f)]
     if len(left) == 1 and isinstance(left[0], Entry):
         return [left[0]]
     return []
 
 
-def _is_positive(factor: Term) -> bool:
-    if isinstance(factor, Number):
-        return factor.value > 0
-    if isinstance(factor, Power):
-        return _is_positive(factor.base)
-    if isinstance(factor, Add):
-        return all(map(_is_positive, factor.terms))
-    return isinstance(factor, (Size, Constant)) or (
-        isinstance(factor, Apply) and factor.function == "exp"
-    )
+def is_positive(term: Term) -> bool:
+    """Whether a term is plainly above zero as it is written: 1 + x^2, exp(x), a sum of such."""
+    if isinstance(term, Number):
+        return term.value > 0
+    if isinstance(term, Power):
+        return is_positive(term.base)
+    if isinstance(term, Add):
+        return all(map(_is_nonnegative, term.terms)) and any(map(is_positive, term.terms))
+    if isinstance(term, (Mul, Binder)):
+        return all(map(is_positive, term.children))
+    return isinstance(term, (Size, Constant)) or _is_of(term, positive=True)
+
+
+def _is_nonnegative(term: Term) -> bool:
+    if isinstance(term, Power) and term.exponent.denominator == 1 and term.exponent % 2 == 0:
+        return True
+    if isinstance(term, (Mul, Add, Binder)):
+        return all(map(_is_nonnegative, term.children))
+    return is_positive(term) or _is_of(term, positive=False)
+
+
+def _is_of(term: Term, *, positive: bool) -> bool:
+    """Whether a term is of a function whose values are above zero, or else not below it."""
+    if not isinstance(term, Apply) or term.order:
+        return False
+    if positive:
+        return term.function in FUNCTIONS and FUNCTIONS[term.function].positive
+    return term.function in ("abs", "relu", "step")

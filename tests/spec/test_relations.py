@@ -55,7 +55,6 @@ log(x[i]^2) = 2*log(x[i])
 exp(2*x[i] + y[i]) = exp(x[i])^2*exp(y[i])
 sqrt(x[i])*sqrt(x[i]) = x[i]
 sqrt(x[i]*y[i]) = sqrt(x[i])*sqrt(y[i])
-x[i]/sqrt(x[i]) = sqrt(x[i])
 sqrt(4*x[i]) = 2*sqrt(x[i])
 x[i]^(1/3)*x[i]^(2/3) = x[i]
 softmax[i](x[i] + c) = softmax[i](x[i])
@@ -75,11 +74,14 @@ sum[i](hardmax[i](x[i])*x[i]) = max[i](x[i])
 prod[i](exp(x[i])) = exp(sum[i](x[i]))
 """
 
-# Where the argument is zero, the two sides differ.
+# Where x[i] is zero, the two sides differ, or one has no value.
 EXCEPT_AT_THE_KINK = """
 sign(x[i])^2 = 1
 sign(x[i]) = 2*step(x[i]) - 1
 sign(x[i]) = x[i]/abs(x[i])
+x[i]/x[i] = 1
+x[i]/sqrt(x[i]) = sqrt(x[i])
+x[i]*y[i]/(x[i]*z[i]) = y[i]/z[i]
 step(x[i]) + step(-x[i]) = 1
 leaky_relu'(x[i]) = step(x[i]) + step(-x[i])/100
 """
