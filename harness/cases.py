@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations, islice, permutations
 from typing import Any
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from backproof.spec.derive import Derivation
 from backproof.spec.program import Program
+from backproof.spec.signs import Sign, stated
 from backproof.spec.terms import Apply, Entry, Power, tensors_in, walk
 
 FloatArray = NDArray[np.float64]
@@ -63,6 +64,7 @@ class Inputs:
         samples: the axis of the samples.
         every_axis: all axes that the inputs have, and those that affine positions on them need.
         positive: whether the program takes logarithms or roots of them.
+        signs: of the inputs whose signs the program assumes.
         rounded_to: a format in which all numbers are representable, whatever the case's own.
         program: what fixes some sizes, or makes them follow from others.
     """
@@ -73,6 +75,22 @@ class Inputs:
     positive: bool
     rounded_to: str | None = None
     program: Program | None = None
+    signs: Mapping[str, Sign] = field(default_factory=dict)
+
+    def allows(self, name: str, value: float) -> bool:
+        """Whether the program allows an entry of an input to have a value."""
+        sign = self.signs.get(name, Sign.UNKNOWN)
+        return value > 0 if sign is Sign.POSITIVE else value >= 0 or sign is Sign.UNKNOWN
+
+    def signed(self, name: str, array: np.ndarray) -> np.ndarray:
+        """An array with the signs that the program assumes, 1 where it may not be zero."""
+        sign = self.signs.get(name, Sign.UNKNOWN)
+        if sign is Sign.UNKNOWN:
+            return array
+        found = np.asarray(np.abs(array))
+        if sign is Sign.POSITIVE:
+            found[found == 0] = 1
+        return found
 
     @property
     def free_axes(self) -> tuple[str, ...]:
@@ -122,7 +140,9 @@ class Inputs:
                 used |= {index.axis for index, _ in node.parts}
         every = tuple(a for a in program.axes if a in used)
         positive = _needs_positive(derivation)
-        return cls(axes, program.samples, every, positive, program=program)
+        assumed = stated(program.assumptions).known
+        signs = {tensor: sign for (tensor, _), sign in assumed.items() if tensor in axes}
+        return cls(axes, program.samples, every, positive, program=program, signs=signs)
 
 
 def _reached(derivation: Derivation, wanted: Sequence[str]) -> set[str]:
@@ -272,6 +292,7 @@ def make_case(inputs: Inputs, found: Mapping[str, int], format: str, kind: str, 
         name: fill(_kind_for(inputs, kind), seed * 1009 + k, tuple(found[a] for a in axes), exact)
         for k, (name, axes) in enumerate(inputs.axes.items())
     }
+    arrays = {name: inputs.signed(name, array) for name, array in arrays.items()}
     return Case(found, format, arrays, kind)
 
 
@@ -301,7 +322,7 @@ def cases(
         arrays, at = {}, 0
         for name, shape in shapes.items():
             count = int(np.prod(shape))
-            arrays[name] = flat[at : at + count].reshape(shape)
+            arrays[name] = inputs.signed(name, flat[at : at + count].reshape(shape))
             at += count
         return Case(chosen, format, arrays, kind)
     seed = draw(st.integers(0, 2**20))

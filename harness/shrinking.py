@@ -28,7 +28,7 @@ def smallest(inputs: Inputs, fails: Callable[[Case], bool], otherwise: Case) -> 
     """
     for case in _candidates(inputs, otherwise.format):
         if fails(case):
-            return _simplified(case, fails)
+            return _simplified(inputs, case, fails)
     return otherwise
 
 
@@ -42,7 +42,9 @@ def _candidates(inputs: Inputs, format: str) -> Iterator[Case]:
         for filling in range(FILLINGS):
             rng = np.random.default_rng(filling)
             arrays = {
-                name: _numbers(rng, tuple(chosen[a] for a in axes), inputs.positive)
+                name: inputs.signed(
+                    name, _numbers(rng, tuple(chosen[a] for a in axes), inputs.positive)
+                )
                 for name, axes in inputs.axes.items()
             }
             yield Case(chosen, format, arrays, "whole")
@@ -50,13 +52,13 @@ def _candidates(inputs: Inputs, format: str) -> Iterator[Case]:
 
 def _numbers(rng: np.random.Generator, shape: tuple[int, ...], positive: bool) -> np.ndarray:
     if positive:
-        return rng.integers(1, 8, shape) / 8.0
+        return np.asarray(rng.integers(1, 8, shape) / 8.0)
     # No zeros at first: they hide mistakes.
     found = rng.integers(1, 4, shape) * rng.choice([1, 1, -1], shape)
     return np.asarray(found, dtype=np.float64)
 
 
-def _simplified(case: Case, fails: Callable[[Case], bool]) -> Case:
+def _simplified(inputs: Inputs, case: Case, fails: Callable[[Case], bool]) -> Case:
     if sum(array.size for array in case.inputs.values()) > SIMPLIFIED:
         return case
     for name in case.inputs:
@@ -64,6 +66,8 @@ def _simplified(case: Case, fails: Callable[[Case], bool]) -> Case:
             for value in (0.0, 1.0):
                 if case.inputs[name][position] == value:
                     break
+                if not inputs.allows(name, value):
+                    continue
                 array = case.inputs[name].copy()
                 array[position] = value
                 simpler = Case(case.sizes, case.format, {**case.inputs, name: array}, case.kind)

@@ -416,7 +416,8 @@ def _reduced(exponents: Mapping[Atom, Fraction]) -> tuple[Monomial, Fraction]:
     coefficient = Fraction(1)
     kept: list[tuple[Atom, Fraction]] = []
     for atom, exponent in exponents.items():
-        if atom.kind in ("delta", "match") or (atom.is_plain("step") and exponent >= 1):
+        is_one = atom.kind in ("delta", "match") or atom.is_plain("step")
+        if is_one and exponent > 0 and (exponent >= 1 or atom.kind != "apply"):
             exponent = Fraction(1) if exponent else exponent
         if atom.kind == "radical":
             whole = exponent.numerator // exponent.denominator
@@ -486,7 +487,7 @@ def _summed(indices: Iterable[Index], body: Poly) -> Poly:
     indices = tuple(indices)
     parts: list[Poly] = []
     for monomial, coefficient in body.terms.items():
-        if any(a.kind == "delta" and a.free & set(indices) for a, _ in monomial):
+        if any(a.kind == "delta" and e == 1 and a.free & set(indices) for a, e in monomial):
             # A power that was multiplied out brought a delta to light.
             parts.append(_contracted(indices, monomial).scaled(coefficient))
             continue
@@ -1071,7 +1072,9 @@ def _on_diagonals(poly: Poly) -> Poly:
     done: dict[Monomial, Fraction] = {}
     beside: dict[Atom, dict[Monomial, Fraction]] = {}
     for monomial, coefficient in poly.terms.items():
-        for found, _ in monomial:
+        for found, exponent in monomial:
+            if exponent != 1:
+                continue
             rest = tuple((a, e) for a, e in monomial if a != found)
             if found.kind == "delta" and any(found.indices[1] in a.free for a, _ in rest):
                 beside.setdefault(found, {})[rest] = coefficient

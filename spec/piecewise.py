@@ -9,7 +9,7 @@ Programming, 1986, section 12.2). A choice that no values of free monomials make
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -26,8 +26,10 @@ from backproof.spec.normal import (
 )
 from backproof.spec.terms import Index
 
-# Choices double with each step, and inequalities nearly square with each elimination.
-MAX_STEPS = 6
+# Choices double with each step where nothing rules them out, and inequalities nearly square with
+# each elimination.
+MAX_STEPS = 12
+MAX_CHOICES = 300
 MAX_ROWS = 400
 
 
@@ -102,10 +104,9 @@ def _vanishing(difference: Poly) -> Vanishing | None:
         return None
     apart: dict[str, Poly] = {}
     below: dict[str, Poly] = {}
-    for values in product((1, 0), repeat=len(steps)):
-        here = dict(zip(steps, values, strict=True))
-        if not _has_points(here, strictly=False):
-            continue
+    for count, here in enumerate(_choices(steps)):
+        if count >= MAX_CHOICES:
+            return None
         try:
             chosen = {a: ONE_POLY if v else ZERO_POLY for a, v in here.items()}
             rest, assumed = cleared(with_values(difference, chosen))
@@ -121,6 +122,21 @@ def _vanishing(difference: Poly) -> Vanishing | None:
         if not any(_zero_where(rest, argument) for argument in _forced(here, border)):
             apart |= {p.key: p for p in border}
     return Vanishing(tuple(apart.values()), tuple(below.values()))
+
+
+def _choices(steps: Sequence[Atom]) -> Iterator[dict[Atom, int]]:
+    """The choices of ones and zeros that some point may make, those of a few steps first."""
+    pending: list[dict[Atom, int]] = [{}]
+    while pending:
+        here = pending.pop()
+        if len(here) == len(steps):
+            yield here
+            continue
+        following = steps[len(here)]
+        for value in (0, 1):
+            longer = {**here, following: value}
+            if _has_points(longer, strictly=False):
+                pending.append(longer)
 
 
 def _forced(here: dict[Atom, int], border: Iterable[Poly]) -> Iterator[Poly]:
@@ -139,7 +155,7 @@ def _zero_where(rest: Poly, argument: Poly) -> bool:
             continue
         atom = monomial[0][0]
         others = Poly({m: c for m, c in argument.terms.items() if m != monomial})
-        if any(a == atom or not atom.free >= a.free for m in others.terms for a, _ in m):
+        if any(a == atom for m in others.terms for a, _ in m):
             continue
         solved = others.scaled(-1 / coefficient)
         try:

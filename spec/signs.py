@@ -26,6 +26,7 @@ from backproof.spec.terms import (
     Power,
     Size,
     Term,
+    Where,
 )
 
 
@@ -98,6 +99,10 @@ def needed(*terms: Term, positions: Iterable[Match] = ()) -> Signs:
     for term in terms:
         for argument, sign, bound in _arguments(term, frozenset()):
             for entry in _factors(argument):
+                inside = [i for i in entry.indices if i in bound]
+                if len(set(inside)) < len(inside):
+                    # A diagonal says nothing of what is beside it.
+                    continue
                 pattern = (
                     entry.tensor,
                     tuple(None if i in bound else i for i in entry.indices),
@@ -136,7 +141,8 @@ def _arguments(
         yield term.argument, Sign(1 + (term.function == "log")), bound
     if isinstance(term, Power) and term.exponent.denominator > 1:
         yield term.base, Sign(1 + (term.exponent < 0)), bound
-    for child in term.children:
+    # A branch of a condition need not have a value where it is not taken.
+    for child in (term.test,) if isinstance(term, Where) else term.children:
         yield from _arguments(child, bound)
 
 
