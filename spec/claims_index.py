@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from backproof.spec.claimed import (
@@ -28,8 +28,10 @@ from backproof.spec.matrix_notation import (
 )
 from backproof.spec.parser import AT_INDEX, parse_claim
 from backproof.spec.positions import rewritten
+from backproof.spec.printers.index import index_form
 from backproof.spec.program import Program, Tensor
-from backproof.spec.source import Source
+from backproof.spec.signs import Signs
+from backproof.spec.source import Source, Span
 from backproof.spec.syntax import (
     BinarySyntax,
     CallSyntax,
@@ -44,7 +46,7 @@ from backproof.spec.syntax import (
     plain,
     rebuilt,
 )
-from backproof.spec.terms import Entry, Index, Term, fresh, power, walk
+from backproof.spec.terms import Entry, Index, Match, Term, fresh, power, walk
 
 
 def read_index(source: Source, derivation: Derivation | None) -> Claim:
@@ -57,7 +59,7 @@ def read_index(source: Source, derivation: Derivation | None) -> Claim:
     notes: tuple[str, ...] = ()
     if derivation is not None:
         written, notes = _with_activation(source, written, derivation.program)
-    left, right = _without_positions(source, *written)
+    (left, right), placed = _without_positions(source, *written)
     given = None if derivation is None else known_axes(derivation)
     letters = {} if derivation is None else _program_letters(derivation.program)
     if derivation is not None:
@@ -97,8 +99,18 @@ def read_index(source: Source, derivation: Derivation | None) -> Claim:
         trouble = f"the right side depends on {shown}, the left side does not"
     parts = _lost(lowering, (left, right), terms)
     references = _references(left) + _references(right)
+    positions = [
+        (node, placed[node.left.name])
+        for term in terms
+        for node in walk(term)
+        if isinstance(node, Match) and node.left.name in placed
+    ]
     if derivation is None:
         derivation = _nothing_known(source, references, axis_of, [*terms, *parts])
+        further = tuple(dict.fromkeys(node for node, _ in positions))
+        derivation = replace(derivation, program=replace(derivation.program, further=further))
+    else:
+        _check_positions(source, derivation.program, positions)
     return Claim(
         source.text,
         terms[0],
@@ -152,16 +164,42 @@ def _lost(lowering: Lowering, sides: tuple[Syntax, Syntax], terms: list[Term]) -
     return tuple(dict.fromkeys(found))
 
 
-def _without_positions(source: Source, left: Syntax, right: Syntax) -> tuple[Syntax, Syntax]:
-    """The sides with affine positions as sums over deltas, each over a letter of its own."""
+def _without_positions(
+    source: Source, left: Syntax, right: Syntax
+) -> tuple[tuple[Syntax, Syntax], dict[str, Span]]:
+    """The sides with affine positions as sums over deltas, and where each such letter stands."""
     taken = {i.name for node in _walk(left) + _walk(right) for i in _written_letters(node)}
+    placed: dict[str, Span] = {}
 
     def letter(node: ReferenceSyntax, place: int, _: set[str]) -> IndexName:
         name = fresh(Index("s", ""), taken).name
         taken.add(name)
-        return IndexName(name, (node.indices or ())[place].span)
+        placed[name] = (node.indices or ())[place].span
+        return IndexName(name, placed[name])
 
-    return rewritten(source, left, taken, letter), rewritten(source, right, taken, letter)
+    sides = rewritten(source, left, taken, letter), rewritten(source, right, taken, letter)
+    return sides, placed
+
+
+def _check_positions(
+    source: Source, program: Program, positions: Iterable[tuple[Match, Span]]
+) -> None:
+    """A position in a claim has to lie on its axis at all sizes that the program allows.
+
+    Raises:
+        SpecError: it is not known to.
+    """
+    reach = Signs(positions=program.reach)
+    for node, span in positions:
+        if not reach.reaches(node):
+            shown = index_form(node).removeprefix(f"delta[{node.left.name},")[:-1]
+            known = sorted({index_form(p).split(",", 1)[1][:-1] for p in program.positions})
+            raise SpecError(
+                f"an affine position is out of range: {shown} may lie past the end of the axis",
+                source,
+                span,
+                help="positions of what is given are " + (", ".join(known) or "plain indices"),
+            )
 
 
 def _program_letters(program: Program) -> dict[str, str]:

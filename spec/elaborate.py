@@ -17,7 +17,8 @@ from backproof.spec.functions import CONSTANTS, FUNCTIONS, arithmetic
 from backproof.spec.macros import without_macros
 from backproof.spec.parser import AT_INDEX, REDUCTIONS, RESERVED, parse_program
 from backproof.spec.positions import without_positions
-from backproof.spec.program import Assumption, Axis, Program, Statement, Tensor
+from backproof.spec.printers.index import index_form
+from backproof.spec.program import Assumption, Axis, Program, Statement, Tensor, last_place
 from backproof.spec.source import Source, Span
 from backproof.spec.syntax import (
     AssumptionSyntax,
@@ -42,6 +43,7 @@ from backproof.spec.syntax import (
 )
 from backproof.spec.terms import (
     Index,
+    Match,
     Number,
     Term,
     add,
@@ -65,6 +67,7 @@ from backproof.spec.terms import (
     substitute,
     tensors_in,
     total,
+    walk,
     where,
 )
 
@@ -109,7 +112,7 @@ def elaborate(source: Source) -> Program:
     )
     defined = [s.target.tensor for s in ordered]
     names = [n for n in axes.tensors if n not in defined] + defined
-    return Program(
+    program = Program(
         source=source,
         axes=axes.described(),
         tensors={n: axes.tensors[n] for n in names},
@@ -119,6 +122,30 @@ def elaborate(source: Source) -> Program:
         notes=tuple(axes.notes),
         added_losses=losses,
     )
+    _check_positions(source, program)
+    return program
+
+
+def _check_positions(source: Source, program: Program) -> None:
+    """Every affine position has to lie on its axis at some sizes above one.
+
+    Raises:
+        SpecError: an axis would have to be longer than itself, or than its declared size.
+    """
+    sizes = program.consistent(dict.fromkeys(program.axes, 2))
+    for statement in program.statements:
+        for node in walk(statement.value):
+            if isinstance(node, Match) and last_place(node, sizes) >= sizes[node.left.axis]:
+                axis = program.axes[node.left.axis]
+                position = index_form(node).removeprefix(f"delta[{node.left.name},")[:-1]
+                length = f"has {axis.size} entries" if axis.size else "runs along the same axis"
+                raise SpecError(
+                    f"an affine position is out of range: {position} goes past the end, since "
+                    f"{axis.letters[0]} {length}",
+                    source,
+                    statement.span,
+                    help="give the tensor that is read there an axis of its own, which is longer",
+                )
 
 
 def _added_losses(source: Source, syntax: ProgramSyntax) -> tuple[tuple[str, ...], ProgramSyntax]:

@@ -250,7 +250,7 @@ FIRST_TRIALS = 60
 
 def _proved(claim: Claim, stage: Stage) -> Answer | None:
     """The sides equal outright, on all pieces, or under what is meant; None where they are not."""
-    positions = claim.derivation.program.positions
+    positions = claim.derivation.program.reach
     signs = needed(stage.left, stage.right, positions=positions)
     first, second = (
         normalise(side, elementary=stage.elementary, signs=signs)

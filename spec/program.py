@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import cast
 
 from backproof.spec.source import Source, Span
 from backproof.spec.terms import (
@@ -16,6 +17,7 @@ from backproof.spec.terms import (
     Max,
     Softmax,
     Term,
+    match,
     walk,
 )
 
@@ -85,6 +87,11 @@ def head(term: Term) -> tuple[type[Term], str]:
     return type(term), term.function if isinstance(term, Apply) else ""
 
 
+def last_place(node: Match, sizes: Mapping[str, int]) -> int:
+    """The last place that a position reaches, counted from 0."""
+    return node.offset + sum(factor * (sizes[i.axis] - 1) for i, factor in node.parts)
+
+
 @dataclass(frozen=True)
 class Program:
     """Statements in an order in which each uses only what is above it.
@@ -94,6 +101,8 @@ class Program:
         tensors: inputs first, in the order of appearance, then the defined ones.
         functions: the abstract functions, such as ``g``.
         notes: what a reader should know, such as two letters that share an axis.
+        further: affine positions besides those of the statements, which lie on their axes too:
+            those of a claim, where nothing is given.
         added_losses: the scalars that are terms of the loss beside what comes from above, such
             as a penalty on the weights: ``assume dR = 1``.
     """
@@ -106,6 +115,7 @@ class Program:
     functions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     added_losses: tuple[str, ...] = ()
+    further: tuple[Match, ...] = ()
     _defining: dict[str, Statement] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -164,9 +174,10 @@ class Program:
 
     @cached_property
     def positions(self) -> tuple[Match, ...]:
-        """The affine positions of the statements: each says how long its left index's axis is."""
+        """The affine positions: each says how long its left index's axis is."""
         found = (node for s in self.statements for node in walk(s.value))
-        return tuple(dict.fromkeys(node for node in found if isinstance(node, Match)))
+        stated = (node for node in found if isinstance(node, Match))
+        return tuple(dict.fromkeys((*stated, *self.further)))
 
     def consistent(self, sizes: Mapping[str, int]) -> dict[str, int]:
         """The sizes, with those that the program fixes in place of what is given for them.
@@ -179,10 +190,23 @@ class Program:
         for _ in self.positions:
             longest: dict[str, int] = {}
             for node in self.positions:
-                last = node.offset + sum(f * (found[i.axis] - 1) for i, f in node.parts)
-                longest[node.left.axis] = max(last + 1, longest.get(node.left.axis, 1))
+                if self.axes[node.left.axis].size is None:
+                    needed = last_place(node, found) + 1
+                    longest[node.left.axis] = max(needed, longest.get(node.left.axis, 1))
             found |= longest
         return found
+
+    @cached_property
+    def reach(self) -> tuple[Match, ...]:
+        """The affine positions, and what they are at the ends of the axes of declared sizes."""
+        found = list(self.positions)
+        for node in self.positions:
+            fixed = {i: self.axes[i.axis].size for i, _ in node.parts}
+            rest = tuple((i, f) for i, f in node.parts if fixed[i] is None)
+            ends = sum(f * ((fixed[i] or 1) - 1) for i, f in node.parts)
+            if len(rest) < len(node.parts):
+                found.append(cast(Match, match(node.left, rest, node.offset + ends)))
+        return tuple(found)
 
     def shape(self, tensor: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
         """The shape of a tensor at the given sizes of the axes."""
