@@ -8,6 +8,7 @@ numbered, and by what is multiplied so that no denominator is left.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -63,6 +64,7 @@ from backproof.spec.terms import (
     walk,
     where,
 )
+from backproof.spec.tokens import NAME
 
 MAX_CLEARED = 6
 
@@ -447,7 +449,8 @@ def proved(data: Any) -> Proved:
         ValueError: it is no certificate.
     """
     check(data)
-
+    for item in (*data["program"], *data["gradients"], *data["claims"]):
+        _check_names([item["left"], item["right"]])
     given = [_shown(s) for s in data["program"]]
     given += [f"size({axis}) = {size}" for axis, size in data["sizes"].items()]
     given += [f"d{loss} = 1: {loss} is a loss" for loss in data["losses"]]
@@ -457,6 +460,22 @@ def proved(data: Any) -> Proved:
         tuple(map(_shown, data["claims"])),
         tuple(dict.fromkeys(f"{_for_all(term_of(t))} is {what}" for what, t in data["assumes"])),
     )
+
+
+def _check_names(tree: Tree) -> None:
+    """A tensor or an index is shown by its name: one that reads as an equation would mislead.
+
+    Raises:
+        Refused: a name is none of the notation.
+    """
+    if not isinstance(tree, list):
+        return
+    if len(tree) == 3 and tree[0] == "entry":
+        for name in (tree[1], *(str(i).split(":")[0] for i in tree[2])):
+            if not re.fullmatch(NAME, name):
+                raise Refused(f"{name!r} is no name of the notation")
+    for part in tree:
+        _check_names(part)
 
 
 def _shown(item: Mapping[str, Any]) -> str:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def check_certificate(**values: Any) -> int:
     """Check every step of a certificate that derive or compare wrote with --certificate.
 
-    The checker shares nothing with what found the certificate.
+    The checker shares nothing with what found the certificate; what it accepted is then shown as
+    equations.
     """
     output = output_of(values)
     from backproof.cli.output import emit

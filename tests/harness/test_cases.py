@@ -71,3 +71,14 @@ def test_a_spec_in_float64_is_within_the_bound(name: str) -> None:
         with np.errstate(all="ignore"):
             for quantity, bound in reference(derivation, case.inputs, "float64").items():
                 assert decide(values[quantity], bound).count(State.WRONG) == 0
+
+
+def test_assumed_signs_hold_in_every_case() -> None:
+    spec = Spec("Y[n,i] = G[i]*X[n,i]*c + e\nassume c > 0\nassume G[i] >= 0")
+    inputs = Inputs.of(spec.derivation)
+
+    found = plan(inputs, "float32", 60, 0)
+
+    assert all((case.inputs["c"] > 0).all() and (case.inputs["G"] >= 0).all() for case in found)
+    assert any((case.inputs["X"] < 0).any() for case in found)
+    assert any((case.inputs["e"] < 0).any() for case in found)

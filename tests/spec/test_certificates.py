@@ -718,7 +718,7 @@ def test_the_checker_imports_nothing_but_its_rules() -> None:
     ours = {n for names in found.values() for n in names if n.startswith("backproof")}
     assert ours == {"backproof.spec.rules"}
     standard = {n.split(".")[0] for names in found.values() for n in names} - {"backproof"}
-    known = "__future__ collections contextlib fractions functools json math typing"
+    known = "__future__ collections contextlib fractions functools json math re typing"
     assert standard <= {*known.split()}
 
 
@@ -731,3 +731,19 @@ def test_what_is_taken_for_given_is_shown() -> None:
     spec = Spec("axes o: outputs = 3\nL = sum[o](x[o]^2)")
     found = proved(certificate(spec.derivation, ["x"]))
     assert found.given == ("L = sum[o](x[o]^2)", "size(o) = 3", "dL = 1: L is a loss")
+
+
+@pytest.mark.parametrize("number", ["1e30000000", "9" * 1001])
+def test_a_number_that_would_take_for_ever_is_refused(number: str) -> None:
+    data = json.loads(json.dumps(whole("dense")))
+    data["claims"] = [
+        {"left": ["number", number], "right": ["number", number], "steps": []},
+    ]
+    with pytest.raises(Refused):
+        check(data)
+
+
+def test_a_name_that_reads_as_an_equation_is_refused() -> None:
+    data = json.loads(json.dumps(whole("dense")).replace('"W"', '"W = 1, so X"'))
+    with pytest.raises(Refused):
+        proved(data)

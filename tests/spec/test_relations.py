@@ -66,6 +66,8 @@ max(x[i], y[i]) = y[i] + relu(x[i] - y[i])
 max(x[i], y[i]) + min(x[i], y[i]) = x[i] + y[i]
 max(x[i], y[i]) = (x[i] + y[i] + abs(x[i] - y[i]))/2
 max(x[i], max(y[i], z[i])) = max(max(x[i], y[i]), z[i])
+max(x[i], y[j]) = max(y[j], x[i])
+max(a[i], b[i], c[i], d[i]) = max(d[i], c[i], b[i], a[i])
 max(-1, min(1, x[i])) = where(abs(x[i]) <= 1, x[i], sign(x[i]))
 mean[i]((x[i] - mean[j](x[j]))^2) = mean[i](x[i]^2) - mean[i](x[i])^2
 hardmax[i](2*x[i] + c) = hardmax[i](x[i])
@@ -109,6 +111,11 @@ max(-1, min(1, x[i])) = where(abs(x[i]) <= 1, x[i], 1)
 hardmax[i](-x[i]) = hardmax[i](x[i])
 sum[i](hardmax[i](x[i])*y[i]) = max[i](y[i])
 prod[i](exp(x[i])) = exp(prod[i](x[i]))
+where(y[i] > 1, abs(x[i]), sqrt(x[i])) = where(y[i] > 1, x[i], sqrt(x[i]))
+where(y[i] > 1, step(x[i]), sqrt(x[i])) = where(y[i] > 1, 1, sqrt(x[i]))
+relu(x[i]) + where(y[i] > 1, 0, sqrt(x[i])) = x[i] + where(y[i] > 1, 0, sqrt(x[i]))
+where(x[i] > 0, log(x[i]), abs(x[i])) = where(x[i] > 0, log(x[i]), x[i])
+sum[n](log(a[n,n]))*abs(a[i,j]) = sum[n](log(a[n,n]))*a[i,j]
 """
 
 
@@ -134,6 +141,11 @@ def test_near_misses_have_a_witness(claim: str) -> None:
 
     assert answer.kind is Kind.DIFFERENT
     assert answer.witness is not None
+
+
+@pytest.mark.parametrize("claim", ["1/delta[i,j] = delta[i,j]", "sum[j](1/delta[i,j]) = 1"])
+def test_a_delta_below_the_line_is_no_delta(claim: str) -> None:
+    assert decide(read_claim(claim)).kind not in (Kind.EQUAL, Kind.ASSUMES)
 
 
 def test_a_root_of_a_product_is_no_product_of_roots_of_negative_numbers() -> None:
