@@ -285,30 +285,37 @@ def _compare(how: str, first: Poly, second: Poly) -> _Found | None:
 
 def _cancelled(claim: Claim, stage: Stage, signs: Signs) -> tuple[Poly, ...]:
     """What only one side divides by, and the program nowhere: y/y is 1 where y is not zero."""
-    left, right = (_divided_by([side], signs) for side in (stage.left, stage.right))
+    positive: set[str] = set()
+    left, right = (_divided_by([side], signs, positive) for side in (stage.left, stage.right))
     extra = {key: p for key, p in (left | right).items() if not (key in left and key in right)}
-    if not extra:
+    if not extra.keys() - positive:
         return ()
     derivation = claim.derivation
     stated = [expand(derivation, s.value, keep=stage.keep) for s in derivation.program.statements]
     stated += [s.value for s in derivation.program.statements]
-    own = _divided_by(stated, signs)
-    return tuple(poly for key, poly in extra.items() if key not in own)
+    own = _divided_by(stated, signs, positive)
+    return tuple(poly for key, poly in extra.items() if key not in own and key not in positive)
 
 
-def _divided_by(terms: Iterable[Term], signs: Signs) -> dict[str, Poly]:
-    """The factors of the denominators of terms that are not known to be above zero."""
+def _divided_by(terms: Iterable[Term], signs: Signs, positive: set[str]) -> dict[str, Poly]:
+    """The factors of the denominators of terms that are not known to be above zero.
+
+    Those of denominators that are plainly above zero as they are written go into ``positive``:
+    multiplied out, 1 + (x + 1)^2 no longer shows it.
+    """
     found: dict[str, Poly] = {}
     for term in terms:
         for node in walk(term):
             if not isinstance(node, Power) or node.exponent > 0 or not node.base.tensors:
                 continue
-            if not is_positive(node.base):
-                for factor in factors_of(normalise(_inside(node.base), signs=signs)):
-                    if not (factor.positive or factor.scaled(Fraction(-1)).positive):
-                        # Whatever its indices are called, the whole tensor is divided by.
-                        blank = {i: Index(f"?{i.axis}", i.axis) for i in factor.free}
-                        found[factor.renamed(blank).key] = factor
+            for factor in factors_of(normalise(_inside(node.base), signs=signs)):
+                if not (factor.positive or factor.scaled(Fraction(-1)).positive):
+                    # Whatever its indices are called, the whole tensor is divided by.
+                    blank = {i: Index(f"?{i.axis}", i.axis) for i in factor.free}
+                    key = factor.renamed(blank).key
+                    found[key] = factor
+                    if is_positive(node.base):
+                        positive.add(key)
     return found
 
 

@@ -495,7 +495,7 @@ def _summed(indices: Iterable[Index], body: Poly) -> Poly:
         inside = [(a, e) for a, e in monomial if a.free & set(indices)]
         opened, every = _opened(inside, indices)
         kept = _without_single_places(opened, every)
-        placed = {a.indices[0] for a in opened if a not in kept}
+        placed = {_place_of(a) for a in opened if a not in kept}
         for index in every:
             if index not in placed and not any(index in a.free for a in kept):
                 axis = Atom("size", index.axis)
@@ -505,10 +505,6 @@ def _summed(indices: Iterable[Index], body: Poly) -> Poly:
         part = Poly({factors: coefficient * extra * more})
         for connected in _components(list(inside_factors), frozenset(every)):
             bound = tuple(i for i in every if any(i in a.free for a, _ in connected))
-            shares = _of_shares(connected, bound)
-            if shares is not None:
-                part = part * shares
-                continue
             part = part * _atom(_sum_atom(bound, tuple(connected)))
         parts.append(part)
     return _joined(parts)
@@ -517,31 +513,29 @@ def _summed(indices: Iterable[Index], body: Poly) -> Poly:
 def _without_single_places(
     factors: Mapping[Atom, Fraction], bound: tuple[Index, ...]
 ) -> dict[Atom, Fraction]:
-    """Without each match whose left index is summed over and stands nowhere else.
+    """Without what sums to 1 over an index that stands nowhere else.
 
-    Its position lies on its axis, and so exactly one place matches.
+    A match over its left index, whose position lies on its axis, so that exactly one place
+    matches; the shares of a hardmax over its position.
     """
     kept = dict(factors)
-    for atom in factors:
-        if atom.kind == "match" and atom.sign is Sign.POSITIVE and atom.indices[0] in bound:
-            others = [a.free for a in kept if a != atom]
-            if atom.indices[0] not in frozenset().union(atom.indices[1:], *others):
-                del kept[atom]
+    # A match may be all that keeps the index of a hardmax.
+    for atom in sorted(factors, key=lambda a: a.kind != "match"):
+        index = _place_of(atom) if factors[atom] == 1 else None
+        if index in bound and not any(index in a.free for a in kept if a != atom):
+            del kept[atom]
     return kept
 
 
-def _of_shares(factors: list[tuple[Atom, Fraction]], bound: tuple[Index, ...]) -> Poly | None:
-    """The sum of the shares of a hardmax over its position, which is 1; None for any other sum."""
-    chosen = [a for a, e in factors if a.kind == "hardmax" and e == 1 and a.indices[1] in bound]
-    if len(chosen) != 1 or len(bound) != 1:
-        return None
-    (hardmax_,) = chosen
-    at = hardmax_.indices[1]
-    assert hardmax_.inner is not None
-    if at in hardmax_.inner.free:
-        return None
-    rest = Poly({_reduced({a: e for a, e in factors if a != hardmax_})[0]: Fraction(1)})
-    return ONE_POLY if rest == ONE_POLY else None
+def _place_of(atom: Atom) -> Index | None:
+    """The index over which an atom sums to 1; None where there is none."""
+    if atom.kind == "match" and atom.sign is Sign.POSITIVE:
+        left, *parts = atom.indices
+        return None if left in parts else left
+    if atom.kind == "hardmax" and atom.inner is not None:
+        over, at = atom.indices
+        return None if at in atom.inner.free - {over} else at
+    return None
 
 
 def _contracted(indices: tuple[Index, ...], monomial: Monomial) -> Poly:

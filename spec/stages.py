@@ -11,6 +11,7 @@ from backproof.spec.deadline import OutOfTimeError, check_time
 from backproof.spec.expand import expand
 from backproof.spec.normal import TooLargeError
 from backproof.spec.terms import Apply, Entry, Term, walk
+from backproof.spec.unrolling import unrolled
 
 # What a normal form can't be had for.
 NO_FORM = (TooLargeError, ZeroDivisionError, ValueError)
@@ -48,6 +49,7 @@ def stages(claim: Claim, tried: list[str]) -> Iterator[Stage]:
     # A name that stands alone on one side is what the claim is about: it is replaced first.
     alone = {side.tensor for side in (claim.left, claim.right) if isinstance(side, Entry)}
     one_axis = {right: left for left, right in claim.merged}
+    declared = {a.name: a.size for a in derivation.program.axes.values() if a.size is not None}
     for how, keep in (
         (INTERMEDIATES, kept - alone),
         (INPUTS, set[str]()),
@@ -62,6 +64,9 @@ def stages(claim: Claim, tried: list[str]) -> Iterator[Stage]:
             tried.append(f"{how}: {error}")
             continue
         yield Stage(how, keep, left, right)
+        places = unrolled(left, declared), unrolled(right, declared)
+        if places != (left, right):
+            yield Stage(f"{how}, place by place along short axes", keep, *places)
         if any(
             isinstance(node, Apply) and node.function in _ELEMENTARY
             for side in (left, right)

@@ -45,6 +45,9 @@ from tests.spec.random_terms import (
     value,
 )
 
+# Long runs over code that other tests cover: measuring them would double their time.
+pytestmark = pytest.mark.no_cover
+
 Json = Any
 
 # ---------------------------------------------------------------- what there is a certificate for

@@ -26,6 +26,9 @@ from backproof.spec.program import Program
 from backproof.spec.terms import Index, Term
 from tests.spec.random_terms import FIXED, SIZES, entry_value, polynomial, programs
 
+# Long runs over code that other tests cover: measuring them would double their time.
+pytestmark = pytest.mark.no_cover
+
 # ---------------------------------------------------------------- the equations
 
 

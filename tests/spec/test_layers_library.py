@@ -27,6 +27,9 @@ from backproof.spec.scalars import components, explicit_gradient, opaque_functio
 from backproof.spec.terms import ZERO, Apply, Size, substitute, walk
 from tests.oracles.layer_questions import Draw, answered, normal, probabilities
 
+# Long runs over code that other tests cover: measuring them would double their time.
+pytestmark = pytest.mark.no_cover
+
 FILES = {stated.file.removesuffix(".spec"): stated for stated in library.entries()}
 every_file = pytest.mark.parametrize("file", FILES)
 

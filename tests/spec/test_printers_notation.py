@@ -29,6 +29,9 @@ from backproof.spec.printers.registry import NOTATIONS, program_form
 from backproof.spec.printers.safe_branches import with_safe_branches
 from backproof.spec.terms import Index, apply, entry, number, total, where
 
+# Long runs over code that other tests cover: measuring them would double their time.
+pytestmark = pytest.mark.no_cover
+
 jax.config.update("jax_enable_x64", True)
 
 Array = npt.NDArray[np.float64]

@@ -24,6 +24,9 @@ from tests.spec.random_programs import (
     sides_agree,
 )
 
+# Long runs over code that other tests cover: measuring them would double their time.
+pytestmark = pytest.mark.no_cover
+
 EACH = settings(
     derandomize=True,
     database=None,

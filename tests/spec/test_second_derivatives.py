@@ -30,6 +30,9 @@ from backproof.spec.pointwise import Evaluation, NoValueError
 from backproof.spec.printers.registry import NOTATIONS, equation_form, program_form
 from tests.spec.random_terms import entry_value, polynomial
 
+# Long runs over code that other tests cover: measuring them would double their time.
+pytestmark = pytest.mark.no_cover
+
 MSE = "mean_squared_error"
 
 # ---------------------------------------------------------------- the equations
