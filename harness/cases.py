@@ -97,9 +97,7 @@ class Inputs:
         """The axes whose sizes nothing determines."""
         if self.program is None:
             return self.every_axis
-        settled = {node.left.axis for node in self.program.positions}
-        settled |= {axis.name for axis in self.program.axes.values() if axis.size is not None}
-        return tuple(axis for axis in self.every_axis if axis not in settled)
+        return tuple(axis for axis in self.every_axis if axis not in self.program.settled_axes)
 
     def consistent(self, sizes: Mapping[str, int]) -> dict[str, int]:
         """The sizes of all axes, with those that the program determines as it has them."""

@@ -192,8 +192,7 @@ def _penalty(spec: Spec, tensor: str, rate: _Rate, *, over_samples: bool) -> lis
     """
     letters = ",".join(index.name for index in spec.program.tensors[tensor].indices)
     power = (0 if over_samples else 1) - (1 if rate.per_sample else 0)
-    samples = next((a.letters[0] for a in spec.program.axes.values() if a.role == "samples"), "")
-    scale = {-1: f"/size({samples})", 0: "", 1: f"*size({samples})"}[power]
+    scale = {-1: f"/size({spec.samples})", 0: "", 1: f"*size({spec.samples})"}[power]
     square = f"{tensor}[{letters}]^2" if letters else f"{tensor}^2"
     total = f"sum[{letters}]({square})" if letters else square
     return [f"R{tensor} = {rate.factor / 2}*{total}{scale}", f"assume dR{tensor} = 1"]

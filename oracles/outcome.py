@@ -29,7 +29,7 @@ def axis_sizes(derivation: Derivation, inputs: Mapping[str, FloatArray]) -> dict
     """
     program = derivation.program
     axes = dict(axes_by_name(derivation))
-    sizes = {axis.name: axis.size for axis in program.axes.values() if axis.size is not None}
+    sizes = dict(program.declared_sizes)
     for name, array in inputs.items():
         if name not in axes:
             continue

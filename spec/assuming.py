@@ -75,6 +75,12 @@ class Condition:
     rewritings: tuple[Rewriting, ...] = ()
     signs: Signs = NOTHING
 
+    def rewritten(self, term: Term) -> Term:
+        """A term with what the condition says put in place of what it says it of."""
+        for rewriting in self.rewritings:
+            term = rewriting(term)
+        return term
+
     def joined(self, other: Condition) -> Condition:
         """Both conditions."""
         return Condition(
@@ -101,9 +107,10 @@ def difference_under(
         ZeroDivisionError: a denominator is zero under the condition.
     """
     known = signs.joined(condition.signs)
-    for rewriting in condition.rewritings:
-        left, right = rewriting(left), rewriting(right)
-    first, second = (normalise(side, elementary=elementary, signs=known) for side in (left, right))
+    first, second = (
+        normalise(condition.rewritten(side), elementary=elementary, signs=known)
+        for side in (left, right)
+    )
     difference = first - second
     # What is assumed has a value, and so no denominator in it is zero.
     return cleared(reduced(condition, difference))[0]

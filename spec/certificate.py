@@ -350,10 +350,9 @@ def certificate(
             looked for makes it accept a step.
     """
     program = derivation.program
-    sizes = {a.name: a.size for a in program.axes.values() if a.size is not None}
     data: dict[str, Any] = {
         "format": FORMAT,
-        "sizes": sizes,
+        "sizes": dict(program.declared_sizes),
         "assumes": [],
         "losses": [name for name in program.outputs if program.is_loss(name)],
         "program": [
@@ -363,7 +362,7 @@ def certificate(
         "claims": [_claim(claim) for claim in claims],
     }
     try:
-        check(data, _Writer(sizes, data["assumes"]))
+        check(data, _Writer(data["sizes"], data["assumes"]))
         _prune(data, of)
         # What is read back from a file is what has to be valid.
         written: dict[str, Any] = json.loads(json.dumps(data))

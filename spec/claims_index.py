@@ -28,7 +28,7 @@ from backproof.spec.matrix_notation import (
 )
 from backproof.spec.parser import AT_INDEX, parse_claim
 from backproof.spec.positions import rewritten
-from backproof.spec.printers.index import index_form
+from backproof.spec.printers.index import position_form
 from backproof.spec.program import Program, Tensor
 from backproof.spec.signs import Signs
 from backproof.spec.source import Source, Span
@@ -45,7 +45,9 @@ from backproof.spec.syntax import (
     nodes,
     plain,
     rebuilt,
+    relettered,
 )
+from backproof.spec.syntax import letters as written_letters
 from backproof.spec.terms import Entry, Index, Match, Term, fresh, power, walk
 
 
@@ -168,7 +170,7 @@ def _without_positions(
     source: Source, left: Syntax, right: Syntax
 ) -> tuple[tuple[Syntax, Syntax], dict[str, Span]]:
     """The sides with affine positions as sums over deltas, and where each such letter stands."""
-    taken = {i.name for node in _walk(left) + _walk(right) for i in _written_letters(node)}
+    taken = {i.name for node in _walk(left) + _walk(right) for i in written_letters(node)}
     placed: dict[str, Span] = {}
 
     def letter(node: ReferenceSyntax, place: int, _: set[str]) -> IndexName:
@@ -192,10 +194,10 @@ def _check_positions(
     reach = Signs(positions=program.reach)
     for node, span in positions:
         if not reach.reaches(node):
-            shown = index_form(node).removeprefix(f"delta[{node.left.name},")[:-1]
-            known = sorted({index_form(p).split(",", 1)[1][:-1] for p in program.positions})
+            known = sorted({position_form(p) for p in program.positions})
             raise SpecError(
-                f"an affine position is out of range: {shown} may lie past the end of the axis",
+                f"an affine position is out of range: {position_form(node)} may lie past the end "
+                "of the axis",
                 source,
                 span,
                 help="positions of what is given are " + (", ".join(known) or "plain indices"),
@@ -212,46 +214,19 @@ class _Scopes:
     def __init__(self, every: list[Syntax]) -> None:
         self.taken: set[str] = set()
         for node in every:
-            self.taken |= {letter.name for letter in _written_letters(node)}
+            self.taken |= {letter.name for letter in written_letters(node)}
 
     def renamed(self, node: Syntax, scope: dict[str, str]) -> Syntax:
+        if isinstance(node, ReductionSyntax) and node.operator not in AT_INDEX:
+            scope = dict(scope)
+            for letter in node.indices:
+                scope[letter.name] = fresh(Index(letter.name, ""), self.taken).name
+                self.taken.add(scope[letter.name])
+
         def on(letter: IndexName) -> IndexName:
             return replace(letter, name=scope.get(letter.name, letter.name))
 
-        if isinstance(node, ReferenceSyntax):
-            return (
-                node if node.indices is None else replace(node, indices=tuple(map(on, plain(node))))
-            )
-        if isinstance(node, DeltaSyntax):
-            if isinstance(node.right, IndexName):
-                return replace(node, left=on(node.left), right=on(node.right))
-            parts = tuple((on(i), factor) for i, factor in node.right.parts)
-            return replace(node, left=on(node.left), right=replace(node.right, parts=parts))
-        if isinstance(node, SizeSyntax):
-            return replace(node, index=on(node.index))
-        if isinstance(node, ReductionSyntax):
-            inner = dict(scope)
-            if node.operator not in AT_INDEX:
-                for letter in node.indices:
-                    inner[letter.name] = fresh(Index(letter.name, ""), self.taken).name
-                    self.taken.add(inner[letter.name])
-            bound = tuple(replace(i, name=inner.get(i.name, i.name)) for i in node.indices)
-            return replace(node, indices=bound, body=self.renamed(node.body, inner))
-        return rebuilt(node, lambda child: self.renamed(child, scope))
-
-
-def _written_letters(node: Syntax) -> tuple[IndexName, ...]:
-    if isinstance(node, ReductionSyntax):
-        return node.indices
-    positions: tuple[IndexName | PositionSyntax, ...] = ()
-    if isinstance(node, ReferenceSyntax):
-        positions = node.indices or ()
-    elif isinstance(node, DeltaSyntax):
-        positions = (node.left, node.right)
-    if positions:
-        inside = ((p,) if isinstance(p, IndexName) else (i for i, _ in p.parts) for p in positions)
-        return tuple(letter for letters in inside for letter in letters)
-    return (node.index,) if isinstance(node, SizeSyntax) else ()
+        return rebuilt(relettered(node, on), lambda child: self.renamed(child, scope))
 
 
 def _letters(
@@ -311,7 +286,7 @@ def _letters(
     for node in every:
         if isinstance(node, DeltaSyntax) and isinstance(node.right, PositionSyntax):
             # The letters of an affine position run along axes of their own.
-            for letter in _written_letters(node):
+            for letter in written_letters(node):
                 found.setdefault(letter.name, letters.get(letter.name, letter.name))
         elif isinstance(node, DeltaSyntax):
             assert isinstance(node.right, IndexName)
@@ -370,7 +345,7 @@ def _written_order(
     for node in _walk(root):
         if isinstance(node, SizeSyntax):
             continue
-        for letter in _written_letters(node):
+        for letter in written_letters(node):
             index = Index(letter.name, axis_of(letter))
             if index in term.free and index not in order:
                 order.append(index)

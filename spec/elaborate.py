@@ -17,7 +17,7 @@ from backproof.spec.functions import CONSTANTS, FUNCTIONS, arithmetic
 from backproof.spec.macros import without_macros
 from backproof.spec.parser import AT_INDEX, REDUCTIONS, RESERVED, parse_program
 from backproof.spec.positions import without_positions
-from backproof.spec.printers.index import index_form
+from backproof.spec.printers.index import position_form
 from backproof.spec.program import Assumption, Axis, Program, Statement, Tensor, last_place
 from backproof.spec.source import Source, Span
 from backproof.spec.syntax import (
@@ -137,11 +137,10 @@ def _check_positions(source: Source, program: Program) -> None:
         for node in walk(statement.value):
             if isinstance(node, Match) and last_place(node, sizes) >= sizes[node.left.axis]:
                 axis = program.axes[node.left.axis]
-                position = index_form(node).removeprefix(f"delta[{node.left.name},")[:-1]
                 length = f"has {axis.size} entries" if axis.size else "runs along the same axis"
                 raise SpecError(
-                    f"an affine position is out of range: {position} goes past the end, since "
-                    f"{axis.letters[0]} {length}",
+                    f"an affine position is out of range: {position_form(node)} goes past the "
+                    f"end, since {axis.letters[0]} {length}",
                     source,
                     statement.span,
                     help="give the tensor that is read there an axis of its own, which is longer",

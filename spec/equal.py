@@ -27,7 +27,7 @@ from backproof.spec.normal import (
 from backproof.spec.piecewise import vanishing
 from backproof.spec.printers.index import index_form
 from backproof.spec.program import Assumption
-from backproof.spec.signs import Signs, is_positive, needed
+from backproof.spec.signs import Signs, is_positive
 from backproof.spec.stages import INPUTS, NO_FORM, Stage, stages
 from backproof.spec.terms import (
     ZERO,
@@ -250,18 +250,16 @@ FIRST_TRIALS = 60
 
 def _proved(claim: Claim, stage: Stage) -> Answer | None:
     """The sides equal outright, on all pieces, or under what is meant; None where they are not."""
-    positions = claim.derivation.program.reach
-    signs = needed(stage.left, stage.right, positions=positions)
     first, second = (
-        normalise(side, elementary=stage.elementary, signs=signs)
+        normalise(side, elementary=stage.elementary, signs=stage.signs)
         for side in (stage.left, stage.right)
     )
-    found = _compare(stage.how, first, second) or _in_pieces(stage, signs)
+    found = _compare(stage.how, first, second) or _in_pieces(stage, stage.signs)
     if found is not None:
-        found = replace(found, apart_from=(*found.apart_from, *_cancelled(claim, stage, signs)))
+        found = replace(found, apart_from=(*found.apart_from, *_cancelled(claim, stage)))
     if found is not None and not _are_zero(claim, stage, found.apart_from):
         return _apart_from_zeros(claim, found)
-    return _assumed(claim, stage, signs)
+    return _assumed(claim, stage)
 
 
 @dataclass(frozen=True)
@@ -283,17 +281,17 @@ def _compare(how: str, first: Poly, second: Poly) -> _Found | None:
     return _Found(f"equal {how}" + ("" if apart else ", denominators cleared"), first.key, apart)
 
 
-def _cancelled(claim: Claim, stage: Stage, signs: Signs) -> tuple[Poly, ...]:
+def _cancelled(claim: Claim, stage: Stage) -> tuple[Poly, ...]:
     """What only one side divides by, and the program nowhere: y/y is 1 where y is not zero."""
     positive: set[str] = set()
-    left, right = (_divided_by([side], signs, positive) for side in (stage.left, stage.right))
+    left, right = (_divided_by([side], stage.signs, positive) for side in (stage.left, stage.right))
     extra = {key: p for key, p in (left | right).items() if not (key in left and key in right)}
     if not extra.keys() - positive:
         return ()
     derivation = claim.derivation
     stated = [expand(derivation, s.value, keep=stage.keep) for s in derivation.program.statements]
     stated += [s.value for s in derivation.program.statements]
-    own = _divided_by(stated, signs, positive)
+    own = _divided_by(stated, stage.signs, positive)
     return tuple(poly for key, poly in extra.items() if key not in own and key not in positive)
 
 
@@ -414,12 +412,12 @@ _OF_PIECES = ("abs", "sign", "step", "relu", "leaky_relu", "elu")
 # ---------------------------------------------------------------- assumptions
 
 
-def _assumed(claim: Claim, stage: Stage, signs: Signs) -> Answer | None:
+def _assumed(claim: Claim, stage: Stage) -> Answer | None:
     """Whether the sides are equal under what is meant, the weakest such condition first."""
     for condition in meant(claim.derivation, stage.keep):
         check_time()
         try:
-            extra = _under(condition, stage, signs)
+            extra = _under(condition, stage)
         except NO_FORM:
             continue
         if extra is None:
@@ -439,18 +437,16 @@ def _assumed(claim: Claim, stage: Stage, signs: Signs) -> Answer | None:
 WITHOUT_SECONDS = 1.0
 
 
-def _under(condition: Condition, stage: Stage, signs: Signs) -> tuple[Poly, ...] | None:
+def _under(condition: Condition, stage: Stage) -> tuple[Poly, ...] | None:
     """What else may not be zero for the sides to be equal; None where they are not shown to be."""
     if difference_under(
-        condition, stage.left, stage.right, signs, elementary=stage.elementary
+        condition, stage.left, stage.right, stage.signs, elementary=stage.elementary
     ).is_zero:
         return ()
-    known = signs.joined(condition.signs)
-    if known == signs:
+    known = stage.signs.joined(condition.signs)
+    if known == stage.signs:
         return None
-    left, right = stage.left, stage.right
-    for rewriting in condition.rewritings:
-        left, right = rewriting(left), rewriting(right)
+    left, right = map(condition.rewritten, (stage.left, stage.right))
     first, second = (normalise(side, signs=known) for side in (left, right))
     changed = replace(stage, left=left, right=right)
     found = _compare(stage.how, first, second) or _in_pieces(changed, known)

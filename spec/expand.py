@@ -30,7 +30,7 @@ def expand(
     """
     memo: dict[Term, Term] = {}
     special = given or {}
-    fixed = {a.name: a.size for a in derivation.program.axes.values() if a.size is not None}
+    fixed = derivation.program.declared_sizes
 
     def on(node: Term) -> Term:
         if node in memo:

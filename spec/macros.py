@@ -8,7 +8,6 @@ as in ``def swish(x) = x*sigmoid(x)``, stands for any expression.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from backproof.spec.errors import SpecError, suggestion
@@ -16,18 +15,17 @@ from backproof.spec.functions import FUNCTIONS
 from backproof.spec.source import Source
 from backproof.spec.syntax import (
     CallSyntax,
-    DeltaSyntax,
     IndexName,
     MacroCallSyntax,
     MacroSyntax,
-    PositionSyntax,
     ProgramSyntax,
     ReductionSyntax,
     ReferenceSyntax,
-    SizeSyntax,
     Syntax,
+    letters,
     nodes,
     rebuilt,
+    relettered,
 )
 
 # Macros may use those above them; a text that grows past this is a mistake.
@@ -187,7 +185,7 @@ class _Call:
         }
         for value in self.values.values():
             for node in nodes(value):
-                for letter in _letters(node):
+                for letter in letters(node):
                     if letter.name in own:
                         raise SpecError(
                             f"{self.macro.name} binds '{letter.name}' itself",
@@ -201,38 +199,9 @@ class _Call:
         if isinstance(node, ReferenceSyntax):
             if node.indices is None and node.name in self.values:
                 return self.values[node.name]
-            name = self.names.get(node.name, node.name)
-            indices = None if node.indices is None else tuple(map(self._index, node.indices))
-            return replace(node, name=name, indices=indices)
-        if isinstance(node, SizeSyntax):
-            return replace(node, index=self._letter(node.index))
-        if isinstance(node, DeltaSyntax):
-            return replace(node, left=self._letter(node.left), right=self._index(node.right))
-        if isinstance(node, ReductionSyntax):
-            node = replace(node, indices=tuple(map(self._letter, node.indices)))
-        on: Callable[[Syntax], Syntax] = self._on
-        return rebuilt(node, on)
+            node = replace(node, name=self.names.get(node.name, node.name))
+        return rebuilt(relettered(node, self._letter), self._on)
 
     def _letter(self, letter: IndexName) -> IndexName:
-        found: Mapping[str, IndexName] = self.letters
+        found = self.letters
         return replace(letter, name=found[letter.name].name) if letter.name in found else letter
-
-    def _index(self, index: IndexName | PositionSyntax) -> IndexName | PositionSyntax:
-        if isinstance(index, IndexName):
-            return self._letter(index)
-        return replace(index, parts=tuple((self._letter(i), f) for i, f in index.parts))
-
-
-def _letters(node: Syntax) -> list[IndexName]:
-    """The letters that an expression has itself, outside of its subexpressions."""
-    found: list[IndexName] = []
-    if isinstance(node, ReferenceSyntax):
-        for index in node.indices or ():
-            found += [index] if isinstance(index, IndexName) else [i for i, _ in index.parts]
-    elif isinstance(node, DeltaSyntax):
-        found.append(node.left)
-    elif isinstance(node, ReductionSyntax):
-        found += node.indices
-    elif isinstance(node, SizeSyntax):
-        found.append(node.index)
-    return found

@@ -718,7 +718,7 @@ def _raised(base: Poly, exponent: Fraction) -> Poly:
     whole = exponent.denominator == 1
     if len(base.terms) == 1:
         ((monomial, coefficient),) = base.terms.items()
-        if whole or (coefficient > 0 and all(_rooted(a) for a, e in monomial)):
+        if whole or (coefficient > 0 and all(a.nonnegative for a, _ in monomial)):
             powers, extra = _reduced({a: e * exponent for a, e in monomial})
             return _number_power(coefficient, exponent) * Poly({powers: extra})
         return _root_of_product(monomial, coefficient, exponent)
@@ -735,27 +735,19 @@ def _raised(base: Poly, exponent: Fraction) -> Poly:
     )
 
 
-def _rooted(atom: Atom) -> bool:
-    """Whether a root of a power of an atom is the atom to the product of both exponents."""
-    return atom.nonnegative
-
-
 def _root_of_product(monomial: Monomial, coefficient: Fraction, exponent: Fraction) -> Poly:
     """A root of a product, with the factors in front of which that is known."""
     outside: dict[Atom, Fraction] = {}
     inside: dict[Atom, Fraction] = {}
     absolute: list[Poly] = []
     for atom, power_ in monomial:
-        if _rooted(atom):
+        if atom.nonnegative:
             outside[atom] = power_ * exponent
         elif power_.denominator == 1 and power_ % 2 == 0:
             absolute.append(_raised(_abs(_atom(atom)), power_ * exponent))
         else:
             inside[atom] = power_
-    if coefficient < 0:
-        rest = Poly({_reduced(inside)[0]: Fraction(-1)})
-    else:
-        rest = Poly({_reduced(inside)[0]: Fraction(1)})
+    rest = Poly({_reduced(inside)[0]: Fraction(-1 if coefficient < 0 else 1)})
     powers, extra = _reduced(outside)
     result = _number_power(abs(coefficient), exponent) * Poly({powers: extra})
     for factor in absolute:

@@ -20,7 +20,9 @@ position   = index | whole-number combination of indices, such as 2*t + k
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from typing import TypeVar
 
 from backproof.spec.errors import SpecError, suggestion
 from backproof.spec.source import Source, Span
@@ -45,6 +47,8 @@ from backproof.spec.syntax import (
     WhereSyntax,
 )
 from backproof.spec.tokens import Kind, Token, tokenize
+
+T = TypeVar("T")
 
 REDUCTIONS = ("sum", "mean", "prod", "max", "min", "softmax", "hardmax", "logsumexp")
 # Those that run along one index, and stand at a position of it.
@@ -115,6 +119,14 @@ class _Parser:
     def skip_lines(self) -> None:
         while self.token.kind is Kind.LINE:
             self.advance()
+
+    def listed(self, read: Callable[[], T]) -> list[T]:
+        """One or more of what ``read`` reads, separated by commas."""
+        found = [read()]
+        while self.found(","):
+            self.advance()
+            found.append(read())
+        return found
 
     def expect_end(self) -> None:
         if self.token.kind is not Kind.END:
@@ -200,10 +212,7 @@ class _Parser:
                 name.span,
             )
         self.expect("(", f"after {name.text}, with the parameters")
-        parameters = [self.reference()]
-        while self.found(","):
-            self.advance()
-            parameters.append(self.reference())
+        parameters = self.listed(self.reference)
         self.expect(")", "or ',' after a parameter")
         self.expect("=", "and then what the macro stands for")
         body = self.expression()
@@ -260,19 +269,13 @@ class _Parser:
 
     def indices(self) -> tuple[tuple[IndexName, ...], Token]:
         self.expect("[", "before indices")
-        found = [self.index()]
-        while self.found(","):
-            self.advance()
-            found.append(self.index())
+        found = self.listed(self.index)
         closing = self.expect("]", "or ',' after an index")
         return tuple(found), closing
 
     def positions(self) -> tuple[tuple[IndexName | PositionSyntax, ...], Token]:
         self.expect("[", "before indices")
-        found = [self.position()]
-        while self.found(","):
-            self.advance()
-            found.append(self.position())
+        found = self.listed(self.position)
         closing = self.expect("]", "or ',' after an index")
         return tuple(found), closing
 
@@ -411,10 +414,7 @@ class _Parser:
             primes += 1
         if self.found("("):
             self.advance()
-            arguments = [self.expression()]
-            while self.found(",") and not primes:
-                self.advance()
-                arguments.append(self.expression())
+            arguments = [self.expression()] if primes else self.listed(self.expression)
             closing = self.expect(")", "or an operator")
             span = name.span.through(closing.span)
             if len(arguments) > 1:

@@ -128,68 +128,54 @@ class Raised:
 
 
 @dataclass(frozen=True, slots=True)
-class SoftmaxAlong:
+class Along:
+    """What has an entry for each of the argument's, computed along one of its indices."""
+
+    along: Index
+    argument: ArrayForm
+
+    @property
+    def indices(self) -> tuple[Index, ...]:
+        """Those of the argument."""
+        return self.argument.indices
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """What has one entry for all of the argument's over one of its indices."""
+
+    over: Index
+    argument: ArrayForm
+
+    @property
+    def indices(self) -> tuple[Index, ...]:
+        """Those of the argument but one."""
+        return tuple(i for i in self.argument.indices if i != self.over)
+
+
+@dataclass(frozen=True, slots=True)
+class SoftmaxAlong(Along):
     """Softmax of the argument along one of its indices."""
 
-    along: Index
-    argument: ArrayForm
-
-    @property
-    def indices(self) -> tuple[Index, ...]:
-        """Those of the argument."""
-        return self.argument.indices
-
 
 @dataclass(frozen=True, slots=True)
-class LogSumExpOver:
+class LogSumExpOver(Over):
     """Logarithm of the sum of exponentials of the argument over one of its indices."""
 
-    over: Index
-    argument: ArrayForm
-
-    @property
-    def indices(self) -> tuple[Index, ...]:
-        """Those of the argument but one."""
-        return tuple(i for i in self.argument.indices if i != self.over)
-
 
 @dataclass(frozen=True, slots=True)
-class MaxOver:
+class MaxOver(Over):
     """The largest value of the argument over one of its indices."""
 
-    over: Index
-    argument: ArrayForm
-
-    @property
-    def indices(self) -> tuple[Index, ...]:
-        """Those of the argument but one."""
-        return tuple(i for i in self.argument.indices if i != self.over)
-
 
 @dataclass(frozen=True, slots=True)
-class ProductOver:
+class ProductOver(Over):
     """The product of the argument over one of its indices."""
 
-    over: Index
-    argument: ArrayForm
-
-    @property
-    def indices(self) -> tuple[Index, ...]:
-        """Those of the argument but one."""
-        return tuple(i for i in self.argument.indices if i != self.over)
-
 
 @dataclass(frozen=True, slots=True)
-class HardmaxAlong:
+class HardmaxAlong(Along):
     """1 where the argument is largest along an index, shared where several are, else 0."""
-
-    along: Index
-    argument: ArrayForm
-
-    @property
-    def indices(self) -> tuple[Index, ...]:
-        """Those of the argument."""
-        return self.argument.indices
 
 
 @dataclass(frozen=True, slots=True)

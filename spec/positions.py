@@ -19,9 +19,9 @@ from backproof.spec.syntax import (
     ProgramSyntax,
     ReductionSyntax,
     ReferenceSyntax,
-    SizeSyntax,
     StatementSyntax,
     Syntax,
+    letters,
     nodes,
     rebuilt,
 )
@@ -135,7 +135,7 @@ class _Naming:
         self.used = {letter.name for letter in self.declared}
         for root in self.roots:
             for node in nodes(root):
-                self.used |= _letters(node)
+                self.used |= {letter.name for letter in letters(node)}
                 if isinstance(node, ReferenceSyntax):
                     for place, index in enumerate(node.indices or ()):
                         if isinstance(index, IndexName):
@@ -146,7 +146,7 @@ class _Naming:
         found: set[str] = set()
         for root in (statement.target, statement.value):
             for node in nodes(root):
-                found |= _letters(node)
+                found |= {letter.name for letter in letters(node)}
         return found
 
     def letter(self, node: ReferenceSyntax, place: int, taken: set[str]) -> IndexName:
@@ -168,19 +168,3 @@ class _Naming:
         mine = self.used | set(taken)
         free = [letter for letter in letters if letter not in mine]
         return free[0] if free else next(f"s{k}" for k in range(1000) if f"s{k}" not in mine)
-
-
-def _letters(node: Syntax) -> set[str]:
-    if isinstance(node, ReferenceSyntax):
-        return {x for index in node.indices or () for x in _names(index)}
-    if isinstance(node, DeltaSyntax):
-        return {node.left.name, *_names(node.right)}
-    if isinstance(node, ReductionSyntax):
-        return {letter.name for letter in node.indices}
-    if isinstance(node, SizeSyntax):
-        return {node.index.name}
-    return set()
-
-
-def _names(index: IndexName | PositionSyntax) -> list[str]:
-    return [index.name] if isinstance(index, IndexName) else [i.name for i, _ in index.parts]

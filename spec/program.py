@@ -179,18 +179,28 @@ class Program:
         stated = (node for node in found if isinstance(node, Match))
         return tuple(dict.fromkeys((*stated, *self.further)))
 
+    @cached_property
+    def declared_sizes(self) -> Mapping[str, int]:
+        """The sizes that the axes line gives, by axis."""
+        return {a.name: a.size for a in self.axes.values() if a.size is not None}
+
+    @cached_property
+    def settled_axes(self) -> frozenset[str]:
+        """The axes whose sizes are declared, or follow from those of others."""
+        return frozenset((*self.declared_sizes, *(node.left.axis for node in self.positions)))
+
     def consistent(self, sizes: Mapping[str, int]) -> dict[str, int]:
         """The sizes, with those that the program fixes in place of what is given for them.
 
         A size is fixed where the axes line says so, and where an axis is as long as the affine
         positions on it need: X[n,t+k] has as many entries as t and k together reach.
         """
-        found = dict(sizes) | {a.name: a.size for a in self.axes.values() if a.size is not None}
+        found = {**sizes, **self.declared_sizes}
         # A position's axis may itself be part of another position: one round each settles all.
         for _ in self.positions:
             longest: dict[str, int] = {}
             for node in self.positions:
-                if self.axes[node.left.axis].size is None:
+                if node.left.axis not in self.declared_sizes:
                     needed = last_place(node, found) + 1
                     longest[node.left.axis] = max(needed, longest.get(node.left.axis, 1))
             found |= longest
@@ -201,9 +211,9 @@ class Program:
         """The affine positions, and what they are at the ends of the axes of declared sizes."""
         found = list(self.positions)
         for node in self.positions:
-            fixed = {i: self.axes[i.axis].size for i, _ in node.parts}
-            rest = tuple((i, f) for i, f in node.parts if fixed[i] is None)
-            ends = sum(f * ((fixed[i] or 1) - 1) for i, f in node.parts)
+            sizes = self.declared_sizes
+            rest = tuple((i, f) for i, f in node.parts if i.axis not in sizes)
+            ends = sum(f * (sizes.get(i.axis, 1) - 1) for i, f in node.parts)
             if len(rest) < len(node.parts):
                 found.append(cast(Match, match(node.left, rest, node.offset + ends)))
         return tuple(found)

@@ -126,8 +126,8 @@ def sympy_equation(equation: Equation) -> Any:
     """
     import sympy
 
-    axes = equation.spec.program.axes.values()
-    fixed = {_size_symbol(a.name): sympy.Integer(a.size) for a in axes if a.size is not None}
+    declared = equation.spec.program.declared_sizes
+    fixed = {_size_symbol(axis): sympy.Integer(size) for axis, size in declared.items()}
     sides = (sympy_term(side).xreplace(fixed) for side in (equation.target, equation.value))
     return sympy.Eq(*sides, evaluate=False)
 
@@ -467,11 +467,9 @@ def _consistent(spec: Spec, sizes: Mapping[str, int]) -> dict[str, int]:
         SpecError: one is missing or is no positive whole number.
     """
     program = spec.program
-    follow = {p.left.axis for p in program.positions}
-    follow |= {axis.name for axis in program.axes.values() if axis.size is not None}
     for axis in program.axes:
         size = sizes.get(axis)
-        if axis not in follow and (not isinstance(size, int) or size < 1):
+        if axis not in program.settled_axes and (not isinstance(size, int) or size < 1):
             raise SpecError(f"the size of axis '{axis}' is a positive whole number, found {size!r}")
     return program.consistent(sizes)
 

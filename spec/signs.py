@@ -19,6 +19,7 @@ from backproof.spec.terms import (
     Binder,
     Constant,
     Entry,
+    Hardmax,
     Index,
     Match,
     Mul,
@@ -111,14 +112,9 @@ def needed(*terms: Term, positions: Iterable[Match] = ()) -> Signs:
     return Signs(known, tuple(positions))
 
 
-def _throughout(term: Term, sign: Sign) -> Signs:
-    """What follows for entries where a term has a sign, for all values of its indices."""
-    known: dict[Pattern, Sign] = {
-        (entry.tensor, (None,) * len(entry.indices)): sign
-        for entry in _factors(term)
-        if len(set(entry.indices)) == len(entry.indices)
-    }
-    return Signs(known)
+def throughout(tensor: str, rank: int, sign: Sign) -> Signs:
+    """That all entries of a tensor have a sign."""
+    return Signs({(tensor, (None,) * rank): sign})
 
 
 def stated(assumptions: Iterable[Assumption]) -> Signs:
@@ -127,7 +123,10 @@ def stated(assumptions: Iterable[Assumption]) -> Signs:
     for assumption in assumptions:
         if not assumption.is_equation and assumption.right is ZERO:
             sign = Sign.POSITIVE if assumption.relation == ">" else Sign.NOT_NEGATIVE
-            found = found.joined(_throughout(assumption.left, sign))
+            for entry in _factors(assumption.left):
+                # A diagonal says nothing of what is beside it.
+                if len(set(entry.indices)) == len(entry.indices):
+                    found = found.joined(throughout(entry.tensor, len(entry.indices), sign))
     return found
 
 
@@ -163,7 +162,7 @@ def is_positive(term: Term) -> bool:
         return is_positive(term.base)
     if isinstance(term, Add):
         return all(map(_is_nonnegative, term.terms)) and any(map(is_positive, term.terms))
-    if isinstance(term, (Mul, Binder)):
+    if isinstance(term, (Mul, Binder)) and not isinstance(term, Hardmax):
         return all(map(is_positive, term.children))
     return isinstance(term, (Size, Constant)) or _is_of(term, positive=True)
 

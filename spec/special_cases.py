@@ -20,7 +20,7 @@ from backproof.spec.normal import Poly, normalise
 from backproof.spec.printers.index import index_form
 from backproof.spec.program import Assumption, Program
 from backproof.spec.rewriting import at_one, replacing, symmetric, with_entries, with_function
-from backproof.spec.signs import NOTHING, Signs, needed, stated
+from backproof.spec.signs import NOTHING, Sign, throughout
 from backproof.spec.stages import NO_FORM, Stage, stages
 from backproof.spec.terms import (
     ZERO,
@@ -76,8 +76,8 @@ def _nodes(stage: Stage) -> int:
 
 def _special_at(claim: Claim, stage: Stage) -> Condition | None:
     try:
-        signs = needed(stage.left, stage.right)
-        plain = normalise(stage.left, signs=signs) - normalise(stage.right, signs=signs)
+        left, right = (normalise(side, signs=stage.signs) for side in (stage.left, stage.right))
+        plain = left - right
     except NO_FORM:
         return None
     granted = [c for c in meant(claim.derivation, stage.keep) if c.signs == NOTHING]
@@ -85,15 +85,15 @@ def _special_at(claim: Claim, stage: Stage) -> Condition | None:
         if _says_the_same(case, plain):
             return None
         for condition in (case, *map(case.joined, granted)):
-            if _holds_in(condition, stage, signs):
+            if _holds_in(condition, stage):
                 return condition
     return None
 
 
-def _holds_in(condition: Condition, stage: Stage, signs: Signs) -> bool:
+def _holds_in(condition: Condition, stage: Stage) -> bool:
     check_time()
     try:
-        return difference_under(condition, stage.left, stage.right, signs).is_zero
+        return difference_under(condition, stage.left, stage.right, stage.signs).is_zero
     except NO_FORM:
         return False
 
@@ -170,15 +170,11 @@ def _positive(left: Term, right: Term) -> Iterator[Condition]:
             seen.add(base.tensor)
             text = f"{index_form(base)} > 0"
             assumption = Assumption(base, ZERO, text, ">")
-            yield Condition(text, f"{base.tensor} is positive", (assumption,), (), _sign(base))
+            positive = throughout(base.tensor, len(base.indices), Sign.POSITIVE)
+            yield Condition(text, f"{base.tensor} is positive", (assumption,), (), positive)
 
 
 _OF_SIGN = ("abs", "relu", "step", "sign", "leaky_relu", "elu", "sqrt", "log")
-
-
-def _sign(found: Entry) -> Signs:
-    apart = tuple(Index(f"{i.name}_{k}", i.axis) for k, i in enumerate(found.indices))
-    return stated([Assumption(entry(found.tensor, apart), ZERO, "", ">")])
 
 
 def _symmetric_condition(found: Entry) -> Condition:

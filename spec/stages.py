@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from backproof.spec.claims import Claim
 from backproof.spec.compose import on_axes
 from backproof.spec.deadline import OutOfTimeError, check_time
 from backproof.spec.expand import expand
 from backproof.spec.normal import TooLargeError
-from backproof.spec.terms import Apply, Entry, Term, walk
+from backproof.spec.signs import Signs, needed
+from backproof.spec.terms import Apply, Entry, Match, Term, walk
 from backproof.spec.unrolling import unrolled
 
 # What a normal form can't be had for.
@@ -25,6 +27,7 @@ class Stage:
     Attributes:
         how: the depth, in words.
         keep: the names that are not written out.
+        positions: the affine positions that lie on their axes.
         elementary: whether sigmoid and the like go through exp and log.
     """
 
@@ -32,7 +35,13 @@ class Stage:
     keep: set[str]
     left: Term
     right: Term
+    positions: tuple[Match, ...] = ()
     elementary: bool = False
+
+    @cached_property
+    def signs(self) -> Signs:
+        """What holds of the entries and positions where both sides have values."""
+        return needed(self.left, self.right, positions=self.positions)
 
 
 def stages(claim: Claim, tried: list[str]) -> Iterator[Stage]:
@@ -49,7 +58,7 @@ def stages(claim: Claim, tried: list[str]) -> Iterator[Stage]:
     # A name that stands alone on one side is what the claim is about: it is replaced first.
     alone = {side.tensor for side in (claim.left, claim.right) if isinstance(side, Entry)}
     one_axis = {right: left for left, right in claim.merged}
-    declared = {a.name: a.size for a in derivation.program.axes.values() if a.size is not None}
+    declared, reach = derivation.program.declared_sizes, derivation.program.reach
     for how, keep in (
         (INTERMEDIATES, kept - alone),
         (INPUTS, set[str]()),
@@ -63,16 +72,16 @@ def stages(claim: Claim, tried: list[str]) -> Iterator[Stage]:
         except (TooLargeError, OutOfTimeError) as error:
             tried.append(f"{how}: {error}")
             continue
-        yield Stage(how, keep, left, right)
+        yield Stage(how, keep, left, right, reach)
         places = unrolled(left, declared), unrolled(right, declared)
         if places != (left, right):
-            yield Stage(f"{how}, place by place along short axes", keep, *places)
+            yield Stage(f"{how}, place by place along short axes", keep, *places, reach)
         if any(
             isinstance(node, Apply) and node.function in _ELEMENTARY
             for side in (left, right)
             for node in walk(side)
         ):
-            yield Stage(f"{how}, through exp and log", keep, left, right, elementary=True)
+            yield Stage(f"{how}, through exp and log", keep, left, right, reach, elementary=True)
 
 
 _ELEMENTARY = ("exp", "log", "sigmoid", "tanh", "softplus", "silu")

@@ -203,6 +203,40 @@ def plain(node: ReferenceSyntax) -> tuple[IndexName, ...]:
     return tuple(found)
 
 
+def letters(node: Syntax) -> tuple[IndexName, ...]:
+    """The indices that an expression is written with itself, outside of its subexpressions."""
+    if isinstance(node, ReductionSyntax):
+        return node.indices
+    if isinstance(node, SizeSyntax):
+        return (node.index,)
+    positions: tuple[IndexName | PositionSyntax, ...] = ()
+    if isinstance(node, ReferenceSyntax):
+        positions = node.indices or ()
+    elif isinstance(node, DeltaSyntax):
+        positions = (node.left, node.right)
+    inside = ((p,) if isinstance(p, IndexName) else (i for i, _ in p.parts) for p in positions)
+    return tuple(letter for found in inside for letter in found)
+
+
+def relettered(node: Syntax, on: Callable[[IndexName], IndexName]) -> Syntax:
+    """The expression with other letters in place of its own; its subexpressions stay."""
+
+    def moved(position: IndexName | PositionSyntax) -> IndexName | PositionSyntax:
+        if isinstance(position, IndexName):
+            return on(position)
+        return replace(position, parts=tuple((on(i), factor) for i, factor in position.parts))
+
+    if isinstance(node, ReferenceSyntax) and node.indices is not None:
+        return replace(node, indices=tuple(map(moved, node.indices)))
+    if isinstance(node, DeltaSyntax):
+        return replace(node, left=on(node.left), right=moved(node.right))
+    if isinstance(node, SizeSyntax):
+        return replace(node, index=on(node.index))
+    if isinstance(node, ReductionSyntax):
+        return replace(node, indices=tuple(map(on, node.indices)))
+    return node
+
+
 def children(node: Syntax) -> tuple[Syntax, ...]:
     """The direct subexpressions, from left to right."""
     if isinstance(node, ReductionSyntax):

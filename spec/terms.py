@@ -230,6 +230,17 @@ class Binder(Term):
         raise NotImplementedError
 
 
+class OverIndex(Binder):
+    """A node that runs over all values of one index."""
+
+    __slots__ = ()
+    index: Index
+
+    @property
+    def bound(self) -> tuple[Index, ...]:
+        return (self.index,)
+
+
 class Sum(Binder):
     """The sum of the body over all values of the bound indices."""
 
@@ -273,52 +284,34 @@ class Softmax(Term):
         return frozenset((self.index,))
 
 
-class LogSumExp(Binder):
+class LogSumExp(OverIndex):
     """The logarithm of the sum of exp(body) over ``index`` (bound)."""
 
     __slots__ = ("body", "index")
-    index: Index
-    body: Term
-
-    @property
-    def bound(self) -> tuple[Index, ...]:
-        return (self.index,)
 
     def over(self, bound: tuple[Index, ...], body: Term) -> Term:
         return logsumexp(bound[0], body)
 
 
-class Product(Binder):
+class Product(OverIndex):
     """The product of the body over all values of ``index`` (bound)."""
 
     __slots__ = ("body", "index")
-    index: Index
-    body: Term
-
-    @property
-    def bound(self) -> tuple[Index, ...]:
-        return (self.index,)
 
     def over(self, bound: tuple[Index, ...], body: Term) -> Term:
         return product_over(bound[0], body)
 
 
-class Max(Binder):
+class Max(OverIndex):
     """The largest of the values of the body over ``index`` (bound)."""
 
     __slots__ = ("body", "index")
-    index: Index
-    body: Term
-
-    @property
-    def bound(self) -> tuple[Index, ...]:
-        return (self.index,)
 
     def over(self, bound: tuple[Index, ...], body: Term) -> Term:
         return max_over(bound[0], body)
 
 
-class Hardmax(Binder):
+class Hardmax(OverIndex):
     """Where the largest of the values of the body over ``index`` (bound) stands.
 
     At the position ``at`` (free): 1 if the largest value is there alone, 0 if it is elsewhere;
@@ -327,22 +320,13 @@ class Hardmax(Binder):
 
     __slots__ = ("at", "body", "index")
     at: Index
-    index: Index
-    body: Term
-
-    def _own_free(self) -> frozenset[Index]:
-        # What the body binds is taken away; the position stays, whatever its name.
-        return frozenset()
 
     @property
     def free(self) -> frozenset[Index]:
         if self._free is None:
+            # What the body binds is taken away; the position stays, whatever its name.
             self._free = (self.body.free - {self.index}) | {self.at}
         return self._free
-
-    @property
-    def bound(self) -> tuple[Index, ...]:
-        return (self.index,)
 
     def over(self, bound: tuple[Index, ...], body: Term) -> Term:
         return hardmax(self.at, bound[0], body)

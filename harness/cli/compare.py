@@ -19,6 +19,8 @@ from backproof.cli.options import (
 
 if TYPE_CHECKING:
     from backproof.reports.finding import Report
+    from backproof.spec.claims import Claim
+    from backproof.spec.derive import Derivation
     from backproof.spec.layer import Spec
 
 
@@ -60,7 +62,6 @@ def _certify(path: Path, texts: tuple[str, ...], spec: Spec | None, report: Repo
     from backproof.reports.finding import Verdict
     from backproof.spec.certificate import NoCertificateError, certificate
     from backproof.spec.claims import read_claim
-    from backproof.spec.derive import Derivation
 
     derivation = None if spec is None else spec.derivation
     pairs = zip(texts, report.findings, strict=True)
@@ -71,14 +72,21 @@ def _certify(path: Path, texts: tuple[str, ...], spec: Spec | None, report: Repo
     # Where nothing is given, each claim has a derivation of its own that only names tensors.
     bare = held[0].derivation
     given: Derivation = bare if derivation is None else derivation
+    try:
+        write_certificate(path, certificate(given, claims=held))
+    except NoCertificateError as error:
+        why = _without_certificate(given, held) or str(error)
+        click.echo(f"no certificate is written to {path}: {why}", err=True)
+
+
+def _without_certificate(given: Derivation, held: list[Claim]) -> str:
+    """The first claim that has no certificate by itself, and why; empty where each has one."""
+    from backproof.spec.certificate import NoCertificateError, certificate
+
     for claim in held:
         try:
             certificate(given, claims=[claim])
         except NoCertificateError as error:
-            shown = f"the claim holds, but it has no certificate of the simple kind: {error}"
-            click.echo(f"no certificate is written to {path}: {claim.text}: {shown}", err=True)
-            return
-    try:
-        write_certificate(path, certificate(given, claims=held))
-    except NoCertificateError as error:
-        click.echo(f"no certificate is written to {path}: {error}", err=True)
+            shown = "the claim holds, but it has no certificate of the simple kind"
+            return f"{claim.text}: {shown}: {error}"
+    return ""

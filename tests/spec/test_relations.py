@@ -255,3 +255,11 @@ def test_what_is_zero_or_more_is_not_above_zero() -> None:
     spec = Spec("y[i] = x[i]\nassume x[i] >= 0")
 
     assert decide(read_claim("step(x[i]) = 1", spec.derivation)).kind is not Kind.EQUAL
+
+
+def test_a_share_of_the_largest_may_be_zero() -> None:
+    """At z = (0, 1) and y = -1 the root is 0 at i = 1, and |y| is not y."""
+    root = "sqrt(hardmax[i](exp(z[i]))*y)"
+    answer = decide(read_claim(f"abs(y) + {root} = y + {root}"))
+
+    assert answer.kind not in (Kind.EQUAL, Kind.ASSUMES)
