@@ -73,3 +73,13 @@ class Dialect:
 def calling(helper: str) -> Rule:
     """The rule of a function that a helper of its own computes."""
     return Rule(f"{helper}({{z}})", helper=helper)
+
+
+# The arrays' own methods say all of it, whatever the library.
+HARDMAX = Helper(
+    """\
+def hardmax(z, axis):
+    largest = z == z.max(axis=axis, keepdims=True)
+    return (largest / largest.sum(axis=axis, keepdims=True)).astype(z.dtype)
+"""
+)

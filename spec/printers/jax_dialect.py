@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backproof.spec.printers.dialect import Dialect, Helper, Rule, calling
+from backproof.spec.printers.dialect import HARDMAX, Dialect, Helper, Rule, calling
 
 _ERF = ("from jax.scipy.special import erf",)
 _ERFC = ("from jax.scipy.special import erfc",)
@@ -57,13 +57,7 @@ def leaky_relu_derivative(z):
     return jnp.where(z > 0, jnp.ones_like(z), 1 / 100)
 """
     ),
-    "hardmax": Helper(
-        """\
-def hardmax(z, axis):
-    largest = z == z.max(axis=axis, keepdims=True)
-    return (largest / largest.sum(axis=axis, keepdims=True)).astype(z.dtype)
-"""
-    ),
+    "hardmax": HARDMAX,
     "scattered": Helper(
         """\
 def scattered(values, positions, size, axis):

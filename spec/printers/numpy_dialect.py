@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backproof.spec.printers.dialect import Dialect, Helper, Rule, calling
+from backproof.spec.printers.dialect import HARDMAX, Dialect, Helper, Rule, calling
 
 _HELPERS = {
     "sigmoid": Helper(
@@ -103,13 +103,7 @@ def logsumexp(z, axis):
     return (top + np.log(np.exp(z - top).sum(axis=axis, keepdims=True))).squeeze(axis)
 """
     ),
-    "hardmax": Helper(
-        """\
-def hardmax(z, axis):
-    largest = z == z.max(axis=axis, keepdims=True)
-    return (largest / largest.sum(axis=axis, keepdims=True)).astype(z.dtype)
-"""
-    ),
+    "hardmax": HARDMAX,
     "scattered": Helper(
         """\
 def scattered(values, positions, size, axis):
