@@ -6,14 +6,18 @@ The labels of the files are verified by ``tests/meta`` against a reference of it
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import backproof as bp
+from backproof import verifying
 from backproof.adapters.registry import adapt
-from backproof.checking import BAD
+from backproof.cases import Case, Inputs
+from backproof.checking import BAD, Checker
 from backproof.loading import load
 from backproof.reports.finding import Check, Verdict
 from backproof.verifying import Settings, observe
@@ -44,8 +48,37 @@ def test_there_are_enough_of_them() -> None:
     assert len(WRONG) >= 30
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[None]:
+    """Cases and right values are worked out once for all layers that state the same."""
+    drawn: dict[str, list[Case]] = {}
+    right: dict[tuple[Any, ...], tuple[Case, Any]] = {}
+    draw, reference = verifying._cases, Checker.reference
+
+    def cases(inputs: Inputs, wanted: Settings) -> list[Case]:
+        key = repr((replace(inputs, program=None), inputs.free_axes, wanted))
+        if key not in drawn:
+            drawn[key] = list(draw(inputs, wanted))
+        return drawn[key]
+
+    def remembered(checker: Checker, case: Case) -> Any:
+        spec, subject = checker.subject.spec, checker.subject
+        stated = spec.text, repr(spec.functions), spec.scale, subject.upstream, subject.accumulate
+        key = (*stated, checker.wanted, id(case))
+        if key not in right:
+            # The case is kept, so that no other one gets its identity.
+            right[key] = case, reference(checker, case)
+        return right[key][1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verifying, "_cases", cases)
+        patch.setattr(Checker, "reference", remembered)
+        yield
+
+
 # Long runs over code that other tests cover: measuring them would double their time.
 @pytest.mark.no_cover
+@pytest.mark.usefixtures("shared")
 @pytest.mark.parametrize("case", RIGHT, ids=named)
 def test_no_case_of_a_right_layer_is_called_wrong(case: LayerCase) -> None:
     subject = adapt(load(case.address), scale=case.scale)

@@ -19,6 +19,9 @@ from backproof.spec.equal import Answer, Kind, decide
 from backproof.spec.layer import Spec
 from backproof.spec.witness import search
 
+# Long runs over code that other tests cover: measuring them would double their time.
+pytestmark = pytest.mark.no_cover
+
 BUDGET = 1.0
 # What may pass between two questions for the time, on a machine that does other work besides.
 LATE = 10.0

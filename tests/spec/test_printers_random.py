@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,9 @@ from backproof.spec.pointwise import Evaluation
 from backproof.spec.printers.matrix_form import matrix_equation
 from backproof.spec.printers.registry import equation_form, program_form
 from backproof.spec.terms import substitute
+
+# Long runs over code that other tests cover: measuring them would double their time.
+pytestmark = pytest.mark.no_cover
 
 FIXED = settings(
     derandomize=True,
