@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from backproof.spec.claims import Claim, read_claim
-from backproof.spec.equal import decide
+from backproof.spec.claims.reading import Claim, read_claim
+from backproof.spec.deciding.equal import decide
 from backproof.spec.errors import SpecError
 from backproof.spec.library import named, names
 from backproof.spec.mistakes import wrong_forms
-from backproof.spec.normal import normalise
+from backproof.spec.normal_form.normal import normalise
 from backproof.spec.printers.index import index_equation
 from backproof.spec.terms import Index, Term, entry, mul, total
 

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from backproof.spec.claims import read_claim
-from backproof.spec.equal import decide
+from backproof.spec.claims.reading import read_claim
+from backproof.spec.deciding.equal import decide
 from backproof.spec.layer import Spec
 
 PEERS = Path(__file__).parent / "peers"

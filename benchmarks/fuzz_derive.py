@@ -19,8 +19,8 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from backproof.spec.claims import Claim
-from backproof.spec.equal import Kind, decide
+from backproof.spec.claims.reading import Claim
+from backproof.spec.deciding.equal import Kind, decide
 from backproof.spec.layer import Spec
 from backproof.spec.printers.index import index_equation
 from tests.spec.random_programs import (

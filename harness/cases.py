@@ -17,9 +17,9 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from backproof.spec.derive import Derivation
+from backproof.spec.deriving.derive import Derivation
+from backproof.spec.normal_form.signs import Sign, stated
 from backproof.spec.program import Program
-from backproof.spec.signs import Sign, stated
 from backproof.spec.terms import Apply, Entry, Power, tensors_in, walk
 
 FloatArray = NDArray[np.float64]

@@ -16,7 +16,7 @@ from backproof.oracles.decide import State as EntryState
 from backproof.oracles.formats import FORMATS, Format
 from backproof.oracles.reference import Bounded, reference
 from backproof.running import Run, run
-from backproof.spec.derive import Derivation, gradient_name, with_upstream
+from backproof.spec.deriving.derive import Derivation, gradient_name, with_upstream
 from backproof.subjects import Subject
 
 

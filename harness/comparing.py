@@ -20,14 +20,14 @@ from backproof.reports.finding import (
     Shapes,
     Verdict,
 )
-from backproof.spec.claim_mistakes import name_mistake
-from backproof.spec.claims import Claim, read_claim
+from backproof.spec.claims.reading import Claim, read_claim
 from backproof.spec.deadline import OutOfTimeError, time_limit
-from backproof.spec.equal import Answer, Kind, decide
+from backproof.spec.deciding.claim_mistakes import name_mistake
+from backproof.spec.deciding.equal import Answer, Kind, decide
+from backproof.spec.deciding.special_cases import special_case
 from backproof.spec.layer import Spec
-from backproof.spec.special_cases import special_case
 from backproof.spec.terms import Entry
-from backproof.spec.witness import NO_VALUE, Witness
+from backproof.spec.witnesses.witness import NO_VALUE, Witness
 
 VERDICTS = {
     Kind.EQUAL: Verdict.HOLDS,

@@ -12,8 +12,8 @@ from backproof.oracles.decide import detection_limit
 from backproof.oracles.formats import FORMATS
 from backproof.oracles.reference import Bounded, reference
 from backproof.reports.finding import Control
-from backproof.spec.claims import Claim
-from backproof.spec.equal import Kind, decide
+from backproof.spec.claims.reading import Claim
+from backproof.spec.deciding.equal import Kind, decide
 from backproof.spec.mistakes import WrongForm, planted, wrong_forms
 from backproof.spec.terms import entry
 

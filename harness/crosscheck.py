@@ -17,7 +17,7 @@ from backproof.oracles.reference import Bounded
 from backproof.oracles.registry import cheapest_first, make
 from backproof.reports.finding import Check, Evidence, Finding, Verdict
 from backproof.running import run
-from backproof.spec.derive import Derivation, derive, up_to
+from backproof.spec.deriving.derive import Derivation, derive, up_to
 
 # The numbers of the cases at which all oracles are asked; the sizes are small and distinct.
 KINDS = ("whole", "normal")

@@ -8,9 +8,9 @@ from enum import StrEnum
 import backproof
 from backproof.errors import UsageError
 from backproof.reports.finding import Report
-from backproof.spec.conditions import conditions
+from backproof.spec.deriving.conditions import conditions
+from backproof.spec.deriving.explain import explain
 from backproof.spec.errors import suggestion
-from backproof.spec.explain import explain
 from backproof.spec.layer import Equation, Spec
 from backproof.spec.printers.registry import equation_form, notation_named, program_form
 

@@ -26,7 +26,7 @@ from backproof.reports.finding import (
     Verdict,
     Where,
 )
-from backproof.spec.derive import Derivation
+from backproof.spec.deriving.derive import Derivation
 from backproof.spec.layer import Equation, Spec
 from backproof.spec.printers.registry import program_form
 from backproof.spec.terms import tensors_in

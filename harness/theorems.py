@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from backproof.reports.finding import Check, Derived, Evidence, Finding, Verdict
-from backproof.spec.compose import renamed
-from backproof.spec.derive import Derivation
-from backproof.spec.expand import expand
+from backproof.spec.deriving.compose import renamed
+from backproof.spec.deriving.derive import Derivation
+from backproof.spec.deriving.expand import expand
 from backproof.spec.layer import Spec
 from backproof.spec.library import dense_l, layouts, network
 from backproof.spec.naming import name_bound
-from backproof.spec.normal import Poly, normalise
-from backproof.spec.numbers import Rationals
-from backproof.spec.pointwise import Evaluation
+from backproof.spec.normal_form.normal import Poly, normalise
 from backproof.spec.terms import ZERO, Entry, Index, Term, entry
+from backproof.spec.values.numbers import Rationals
+from backproof.spec.values.pointwise import Evaluation
 
 DEPTHS = (1, 2, 3, 4)
 

@@ -28,7 +28,7 @@ from backproof.oracles.matching import loops, settled_in, settled_place
 from backproof.oracles.outcome import Answer, FloatArray, Question, Unavailable
 from backproof.oracles.pointwise import NoRuleError
 from backproof.oracles.questions import checked
-from backproof.spec.derive import Derivation, Gradient
+from backproof.spec.deriving.derive import Derivation, Gradient
 from backproof.spec.functions import formula, is_abstract, unfold
 from backproof.spec.program import Program
 from backproof.spec.terms import (

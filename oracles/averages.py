@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backproof.spec.derive import Gradient, Rule
+from backproof.spec.deriving.derive import Gradient, Rule
 from backproof.spec.program import Program
 from backproof.spec.terms import mul, power, size
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof.spec.derive import Derivation
+from backproof.spec.deriving.derive import Derivation
 from backproof.spec.terms import Match
 
 FloatArray = NDArray[np.float64]

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 from backproof.oracles.matching import loops, settled_in, settled_place
 from backproof.oracles.ties import Ties
-from backproof.spec.derive import Derivation
+from backproof.spec.deriving.derive import Derivation
 from backproof.spec.functions import FUNCTIONS, X, formula, is_abstract
 from backproof.spec.terms import (
     MINUS_ONE,

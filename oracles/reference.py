@@ -30,7 +30,7 @@ from backproof.oracles.products import (
 from backproof.oracles.radius import constant_roundings, is_product
 from backproof.oracles.ties import Ties
 from backproof.oracles.uncertain import Uncertain
-from backproof.spec.derive import Derivation
+from backproof.spec.deriving.derive import Derivation
 from backproof.spec.plan import (
     ArrayForm,
     Chosen,

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from backproof.spec.source import Source
-from backproof.spec.syntax import (
+from backproof.spec.notation.syntax import (
     BinarySyntax,
     CallSyntax,
     NegativeSyntax,
@@ -21,6 +20,7 @@ from backproof.spec.syntax import (
     ReferenceSyntax,
     Syntax,
 )
+from backproof.spec.source import Source
 from backproof.spec.terms import (
     ONE,
     ZERO,
@@ -149,7 +149,7 @@ def arithmetic(operator: str, left: Term, right: Term) -> Term:
 
 @lru_cache(maxsize=1024)
 def _formula(text: str) -> Term:
-    from backproof.spec.parser import parse_claim
+    from backproof.spec.notation.parser import parse_claim
 
     source = Source(f"y = {text}", "<functions>")
     return scalar_term(parse_claim(source)[1], source)

@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from backproof.spec.derive import Derivation, Gradient, Step, derive, gradient_name
-from backproof.spec.derived_programs import gradient_program, needed_for, tangent_program
-from backproof.spec.elaborate import elaborate
+from backproof.spec.deriving.derive import Derivation, Gradient, Step, derive, gradient_name
+from backproof.spec.deriving.derived_programs import gradient_program, needed_for, tangent_program
+from backproof.spec.deriving.forward_mode import Tangent, push_forward, tangent_name
 from backproof.spec.errors import SpecError, suggestion
-from backproof.spec.forward_mode import Tangent, push_forward, tangent_name
 from backproof.spec.functions import ACTIVATIONS, FUNCTIONS
 from backproof.spec.naming import name_bound
+from backproof.spec.notation.elaborate import elaborate
 from backproof.spec.program import Program
 from backproof.spec.source import Source, Span
 from backproof.spec.terms import Apply, Entry, Index, Term, apply, rebuild, softmax
@@ -91,7 +91,7 @@ class Equation:
 
     def expanded(self) -> Equation:
         """The same equation with every intermediate replaced by what defines it."""
-        from backproof.spec.expand import expand
+        from backproof.spec.deriving.expand import expand
 
         value = expand(self.spec.derivation, self.value)
         value = name_bound(self.spec.program, value, self.target.indices)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-from backproof.spec.compose import program_text, reordered, statement_terms
+from backproof.spec.deriving.compose import program_text, reordered, statement_terms
 from backproof.spec.errors import SpecError, suggestion
 from backproof.spec.functions import ACTIVATIONS
 from backproof.spec.layer import Spec, bind_functions

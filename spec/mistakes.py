@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 
-from backproof.spec.derive import Derivation, Gradient
+from backproof.spec.deriving.derive import Derivation, Gradient
 from backproof.spec.functions import FUNCTIONS, formula, replace_x, unfold
 from backproof.spec.program import Statement
 from backproof.spec.terms import (

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from backproof.spec.derive import gradient_name
+from backproof.spec.deriving.derive import gradient_name
 from backproof.spec.errors import SpecError, suggestion
 from backproof.spec.functions import FUNCTIONS, formula
 from backproof.spec.terms import (

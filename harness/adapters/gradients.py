@@ -22,7 +22,7 @@ from backproof.adapters.observing import Observed, Shown, observe
 from backproof.adapters.places import read_place
 from backproof.adapters.source import Definition
 from backproof.errors import UsageError
-from backproof.spec.derive import with_upstream
+from backproof.spec.deriving.derive import with_upstream
 from backproof.spec.errors import near
 
 # A layer whose backward pass runs in none of so many ways is wrong.

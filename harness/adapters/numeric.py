@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof.spec.derive import Derivation
+from backproof.spec.deriving.derive import Derivation
 from backproof.spec.functions import FUNCTIONS, formula
 from backproof.spec.plan import (
     ArrayForm,

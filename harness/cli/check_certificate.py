@@ -34,8 +34,8 @@ def _replayed(path: Path) -> Report:
     """What the certificate proves, or the step that is not valid."""
     import backproof
     from backproof.reports.finding import Check, Finding, Report, Verdict
-    from backproof.spec.certificate import proved
-    from backproof.spec.rules import Refused
+    from backproof.spec.certificates.certificate import proved
+    from backproof.spec.certificates.rules import Refused
 
     def finding(number: int, check: Check, statement: str, message: str) -> Finding:
         return Finding(
@@ -83,7 +83,7 @@ def _replayed(path: Path) -> Report:
 
 def _worded(message: str) -> str:
     """With the rules as a derivation's steps show them."""
-    from backproof.spec.derive import Rule
+    from backproof.spec.deriving.derive import Rule
 
     for rule in Rule:
         message = message.replace(f"({rule.name})", f"({rule})")

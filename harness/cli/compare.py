@@ -19,8 +19,8 @@ from backproof.cli.options import (
 
 if TYPE_CHECKING:
     from backproof.reports.finding import Report
-    from backproof.spec.claims import Claim
-    from backproof.spec.derive import Derivation
+    from backproof.spec.claims.reading import Claim
+    from backproof.spec.deriving.derive import Derivation
     from backproof.spec.layer import Spec
 
 
@@ -60,8 +60,8 @@ def compare(**values: Any) -> int:
 def _certify(path: Path, texts: tuple[str, ...], spec: Spec | None, report: Report) -> None:
     """Write a certificate of all claims that hold, or say why there is none; a verdict stands."""
     from backproof.reports.finding import Verdict
-    from backproof.spec.certificate import NoCertificateError, certificate
-    from backproof.spec.claims import read_claim
+    from backproof.spec.certificates.certificate import NoCertificateError, certificate
+    from backproof.spec.claims.reading import read_claim
 
     derivation = None if spec is None else spec.derivation
     pairs = zip(texts, report.findings, strict=True)
@@ -81,7 +81,7 @@ def _certify(path: Path, texts: tuple[str, ...], spec: Spec | None, report: Repo
 
 def _without_certificate(given: Derivation, held: list[Claim]) -> str:
     """The first claim that has no certificate by itself, and why; empty where each has one."""
-    from backproof.spec.certificate import NoCertificateError, certificate
+    from backproof.spec.certificates.certificate import NoCertificateError, certificate
 
     for claim in held:
         try:

@@ -91,8 +91,8 @@ def derive(**values: Any) -> int:
 
 def _write_certificate(path: Path, spec: Spec, wanted: tuple[str, ...], expand: bool) -> None:
     from backproof.deriving import chosen_gradients
-    from backproof.spec.certificate import NoCertificateError, certificate
-    from backproof.spec.claims import Claim
+    from backproof.spec.certificates.certificate import NoCertificateError, certificate
+    from backproof.spec.claims.reading import Claim
 
     shown = [e for e in chosen_gradients(spec, wanted, expand) if not e.is_upstream]
     claims = [

@@ -6,7 +6,7 @@ import keyword
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 
-from backproof.spec.derive import gradient_name
+from backproof.spec.deriving.derive import gradient_name
 from backproof.spec.program import Program
 
 _SCRIPT_SIGNS = {"+": "p", "-": "m"}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING
 
-from backproof.spec.derive import gradient_name
+from backproof.spec.deriving.derive import gradient_name
 from backproof.spec.printers.index import compared, placed_entry
 from backproof.spec.printers.matrix_writer import (
     ATOM,

@@ -19,7 +19,7 @@ entry; ``max``, ``min`` and ``where`` take arrays of one shape, and numbers. In 
 entrywise product, an operand that lacks an axis of the others is constant along it, and axes are
 matched by their names: ``X W^T + b`` adds b[o] to each row of a matrix over (n, o), and to each
 column of one over (o, n). A number may stand for an array.
-``backproof.spec.matrix_notation`` reads it back, save the functions of several arguments and
+``backproof.spec.claims.matrix_notation`` reads it back, save the functions of several arguments and
 ``hardmax``, ``max`` and ``prod`` along an axis.
 """
 

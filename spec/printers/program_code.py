@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from backproof.spec.derive import gradient_name
+from backproof.spec.deriving.derive import gradient_name
 from backproof.spec.functions import is_abstract, unfold
 from backproof.spec.printers import arrangement as tree
 from backproof.spec.printers.code_names import derivative_argument, identifier, identifiers

@@ -15,7 +15,7 @@ from backproof.oracles.elementary import VALUES
 from backproof.oracles.outcome import Answer, Question
 from backproof.oracles.products import UpperProducts, compensated, two_product, two_sum
 from backproof.oracles.reference import reference
-from backproof.spec.derive import Derivation
+from backproof.spec.deriving.derive import Derivation
 from backproof.spec.functions import ACTIVATIONS, FUNCTIONS, X, formula
 from backproof.spec.layer import Spec
 from backproof.spec.library import dense, losses, named, network

@@ -19,14 +19,14 @@ from backproof.oracles.autodiff import AutodiffOracle
 from backproof.oracles.enclosure import EnclosureOracle
 from backproof.oracles.outcome import Answer, Question, Unavailable
 from backproof.spec import terms as t
-from backproof.spec.claims import Claim
-from backproof.spec.derive import Derivation, Gradient
+from backproof.spec.claims.reading import Claim
+from backproof.spec.deriving.derive import Derivation, Gradient
 from backproof.spec.functions import FUNCTIONS, formula, replace_x
 from backproof.spec.layer import Spec
-from backproof.spec.numbers import Balls
-from backproof.spec.pointwise import Evaluation, NoValueError
 from backproof.spec.program import Program
 from backproof.spec.terms import Index, Term
+from backproof.spec.values.numbers import Balls
+from backproof.spec.values.pointwise import Evaluation, NoValueError
 
 AXES = {"n": "nm", "i": "ijk", "o": "op", "t": "t"}
 ROLES = {"n": "samples", "i": "inputs", "o": "outputs", "t": "steps"}

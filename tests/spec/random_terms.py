@@ -1,7 +1,7 @@
 """Random terms, a second evaluator in plain rationals, and rewritings that keep the value.
 
-The evaluator shares no code with ``backproof.spec.pointwise``: it is what that module, and all
-algebra, is held against.
+The evaluator shares no code with ``backproof.spec.values.pointwise``: it is what that module, and
+all algebra, is held against.
 """
 
 import itertools
@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from backproof.spec import terms as t
-from backproof.spec.derive import Derivation
+from backproof.spec.deriving.derive import Derivation
 from backproof.spec.functions import FUNCTIONS
-from backproof.spec.numbers import Balls
-from backproof.spec.pointwise import Evaluation
 from backproof.spec.program import Axis, Program, Statement, Tensor
 from backproof.spec.source import Source, Span
 from backproof.spec.terms import Index, Term
+from backproof.spec.values.numbers import Balls
+from backproof.spec.values.pointwise import Evaluation
 
 FIXED = settings(
     derandomize=True,

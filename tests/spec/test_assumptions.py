@@ -4,13 +4,13 @@ from fractions import Fraction
 
 import pytest
 
-from backproof.spec.claims import Claim, read_claim
-from backproof.spec.equal import Answer, Kind, decide
+from backproof.spec.claims.reading import Claim, read_claim
+from backproof.spec.deciding.equal import Answer, Kind, decide
+from backproof.spec.deciding.special_cases import special_case
 from backproof.spec.errors import SpecError
 from backproof.spec.layer import Spec
 from backproof.spec.library import named
-from backproof.spec.special_cases import special_case
-from backproof.spec.witness import NO_VALUE, find_witness
+from backproof.spec.witnesses.witness import NO_VALUE, find_witness
 from tests.spec.test_claims import recomputed
 
 SECONDS = 2.0

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backproof.spec import terms as t
-from backproof.spec.canonical import Factor, canonical_order
-from backproof.spec.normal import normalise
+from backproof.spec.normal_form.canonical import Factor, canonical_order
+from backproof.spec.normal_form.normal import normalise
 from backproof.spec.terms import Index
 from tests.spec.random_terms import FIXED
 

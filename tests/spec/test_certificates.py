@@ -15,23 +15,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backproof.spec import checker as checker_module
-from backproof.spec import rules as rules_module
 from backproof.spec import terms as t
-from backproof.spec.certificate import NoCertificateError, certificate, proved, term_of, tree_of
-from backproof.spec.checker import FORMAT, TABLE, check
-from backproof.spec.claims import Claim, read_claim
-from backproof.spec.derive import Derivation, Rule, derive
+from backproof.spec.certificates import checker as checker_module
+from backproof.spec.certificates import rules as rules_module
+from backproof.spec.certificates.certificate import (
+    NoCertificateError,
+    certificate,
+    proved,
+    term_of,
+    tree_of,
+)
+from backproof.spec.certificates.checker import FORMAT, TABLE, check
+from backproof.spec.certificates.rules import Refused
+from backproof.spec.claims.reading import Claim, read_claim
+from backproof.spec.deriving.derive import Derivation, Rule, derive
 from backproof.spec.functions import ACTIVATIONS, FUNCTIONS, replace_x
 from backproof.spec.layer import Spec
 from backproof.spec.library import dense, entries, layouts, named, network
-from backproof.spec.normal import cleared, normalise
-from backproof.spec.numbers import Balls
-from backproof.spec.pointwise import Evaluation
+from backproof.spec.normal_form.normal import cleared, normalise
 from backproof.spec.program import Axis, Program, Statement, Tensor
-from backproof.spec.rules import Refused
 from backproof.spec.source import Source, Span
 from backproof.spec.terms import Index, Term
+from backproof.spec.values.numbers import Balls
+from backproof.spec.values.pointwise import Evaluation
 from tests.spec.random_terms import (
     EVERY,
     FIXED,
@@ -719,7 +725,7 @@ def test_the_checker_imports_nothing_but_its_rules() -> None:
         names = [n.module if isinstance(n, ast.ImportFrom) else n.names[0].name for n in imports]
         found[module.__name__] = {n for n in names if n}
     ours = {n for names in found.values() for n in names if n.startswith("backproof")}
-    assert ours == {"backproof.spec.rules"}
+    assert ours == {"backproof.spec.certificates.rules"}
     standard = {n.split(".")[0] for names in found.values() for n in names} - {"backproof"}
     known = "__future__ collections contextlib fractions functools json math re typing"
     assert standard <= {*known.split()}

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from backproof.spec import deadline as deadline_module
-from backproof.spec.claims import Claim, read_claim
-from backproof.spec.derive import Derivation
-from backproof.spec.equal import Answer, Kind, decide
+from backproof.spec.claims.reading import Claim, read_claim
+from backproof.spec.deciding.equal import Answer, Kind, decide
+from backproof.spec.deriving.derive import Derivation
 from backproof.spec.errors import SpecError
 from backproof.spec.functions import ACTIVATIONS
 from backproof.spec.layer import Spec
 from backproof.spec.library import affine, dense, layouts, losses, named, network
-from backproof.spec.witness import Witness, find_witness
+from backproof.spec.witnesses.witness import Witness, find_witness
 from tests.spec.random_terms import value
 
 SECONDS = 2.0

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from backproof.spec.claims import read_claim
+from backproof.spec.claims.reading import read_claim
 from backproof.spec.deadline import (
     OutOfTimeError,
     check_time,
@@ -14,10 +14,10 @@ from backproof.spec.deadline import (
     time_left,
     time_limit,
 )
-from backproof.spec.derive import Derivation
-from backproof.spec.equal import Answer, Kind, decide
+from backproof.spec.deciding.equal import Answer, Kind, decide
+from backproof.spec.deriving.derive import Derivation
 from backproof.spec.layer import Spec
-from backproof.spec.witness import search
+from backproof.spec.witnesses.witness import search
 
 # Long runs over code that other tests cover: measuring them would double their time.
 pytestmark = pytest.mark.no_cover

@@ -2,8 +2,8 @@
 
 import pytest
 
-from backproof.spec.claims import read_claim
-from backproof.spec.equal import Kind, decide
+from backproof.spec.claims.reading import read_claim
+from backproof.spec.deciding.equal import Kind, decide
 from backproof.spec.errors import SpecError
 from backproof.spec.layer import Spec
 from backproof.spec.library import dense, named

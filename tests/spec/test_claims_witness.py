@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backproof.spec.claims import Claim, read_claim
-from backproof.spec.compose import on_axes
-from backproof.spec.derive import Derivation
-from backproof.spec.equal import Kind, decide
+from backproof.spec.claims.reading import Claim, read_claim
+from backproof.spec.deciding.equal import Kind, decide
+from backproof.spec.deriving.compose import on_axes
+from backproof.spec.deriving.derive import Derivation
 from backproof.spec.layer import Spec
 from backproof.spec.library import dense, named
 from backproof.spec.mistakes import wrong_forms
@@ -31,7 +31,7 @@ from backproof.spec.terms import (
     size,
     walk,
 )
-from backproof.spec.witness import find_witness
+from backproof.spec.witnesses.witness import find_witness
 from tests.spec.test_claims import recomputed
 
 SECONDS = 2.0

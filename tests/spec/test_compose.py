@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backproof.spec import terms as t
-from backproof.spec.compose import on_axes, program_text, renamed, reordered, statement_terms
+from backproof.spec.deriving.compose import (
+    on_axes,
+    program_text,
+    renamed,
+    reordered,
+    statement_terms,
+)
 from backproof.spec.errors import SpecError
 from backproof.spec.layer import Spec, bind_functions
 from backproof.spec.library import dense, layouts

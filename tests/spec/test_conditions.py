@@ -2,7 +2,7 @@
 
 import pytest
 
-from backproof.spec.conditions import conditions
+from backproof.spec.deriving.conditions import conditions
 from backproof.spec.layer import Spec
 
 

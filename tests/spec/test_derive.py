@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given
 
 from backproof.spec import terms as t
-from backproof.spec.claims import read_claim
-from backproof.spec.derive import Rule, derive, gradient_name, with_upstream
-from backproof.spec.equal import Kind, decide
+from backproof.spec.claims.reading import read_claim
+from backproof.spec.deciding.equal import Kind, decide
+from backproof.spec.deriving.derive import Rule, derive, gradient_name, with_upstream
+from backproof.spec.deriving.expand import expand
 from backproof.spec.errors import SpecError
-from backproof.spec.expand import expand
 from backproof.spec.layer import Spec
 from backproof.spec.library import dense, layouts, losses, named, network
-from backproof.spec.normal import TooLargeError, normalise
-from backproof.spec.numbers import Balls, Rationals
-from backproof.spec.pointwise import Evaluation, NoValueError
+from backproof.spec.normal_form.normal import TooLargeError, normalise
 from backproof.spec.printers.index import index_equation
 from backproof.spec.program import Program
 from backproof.spec.terms import Index
+from backproof.spec.values.numbers import Balls, Rationals
+from backproof.spec.values.pointwise import Evaluation, NoValueError
 from tests.spec.random_terms import FIXED, entry_value, polynomial, programs
 
 Position = tuple[int, ...]

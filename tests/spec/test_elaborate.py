@@ -2,11 +2,11 @@
 
 import pytest
 
-from backproof.spec.elaborate import elaborate
 from backproof.spec.errors import SpecError
 from backproof.spec.functions import CONSTANTS, FUNCTIONS
 from backproof.spec.layer import Spec
-from backproof.spec.parser import RESERVED
+from backproof.spec.notation.elaborate import elaborate
+from backproof.spec.notation.parser import RESERVED
 from backproof.spec.source import Source
 
 

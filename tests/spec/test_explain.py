@@ -2,7 +2,7 @@
 
 import pytest
 
-from backproof.spec.explain import explain, explain_latex, explain_markdown, lines
+from backproof.spec.deriving.explain import explain, explain_latex, explain_markdown, lines
 from backproof.spec.functions import ACTIVATIONS
 from backproof.spec.layer import Spec
 from backproof.spec.library import dense, layouts, losses, named, network

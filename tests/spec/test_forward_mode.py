@@ -9,21 +9,21 @@ import pytest
 from hypothesis import given
 
 from backproof.spec import terms as t
-from backproof.spec.claims import Claim
-from backproof.spec.derive import Derivation, Rule, derive, gradient_name
-from backproof.spec.derived_programs import tangent_program
-from backproof.spec.equal import Kind, decide
+from backproof.spec.claims.reading import Claim
+from backproof.spec.deciding.equal import Kind, decide
+from backproof.spec.deriving.derive import Derivation, Rule, derive, gradient_name
+from backproof.spec.deriving.derived_programs import tangent_program
+from backproof.spec.deriving.explain import explain
+from backproof.spec.deriving.forward_mode import push_forward, tangent_name
 from backproof.spec.errors import SpecError
-from backproof.spec.explain import explain
-from backproof.spec.forward_mode import push_forward, tangent_name
 from backproof.spec.functions import ACTIVATIONS
 from backproof.spec.layer import Spec
 from backproof.spec.library import dense, layouts, losses, named, names, network
-from backproof.spec.numbers import Rationals
-from backproof.spec.pointwise import Evaluation, NoValueError
 from backproof.spec.printers.registry import NOTATIONS, equation_form, program_form
 from backproof.spec.program import Program
 from backproof.spec.terms import Index, Term
+from backproof.spec.values.numbers import Rationals
+from backproof.spec.values.pointwise import Evaluation, NoValueError
 from tests.spec.random_terms import FIXED, SIZES, entry_value, polynomial, programs
 
 # Long runs over code that other tests cover: measuring them would double their time.

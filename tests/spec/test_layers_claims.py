@@ -21,16 +21,14 @@ import pytest
 
 from backproof.oracles.balls import precision
 from backproof.spec import library
-from backproof.spec.claims import Claim, read_claim
-from backproof.spec.compose import on_axes
-from backproof.spec.derive import Derivation
-from backproof.spec.equal import Kind, decide
-from backproof.spec.expand import expand
+from backproof.spec.claims.reading import Claim, read_claim
+from backproof.spec.deciding.equal import Kind, decide
+from backproof.spec.deriving.compose import on_axes
+from backproof.spec.deriving.derive import Derivation
+from backproof.spec.deriving.expand import expand
 from backproof.spec.layer import Spec
 from backproof.spec.library import named
 from backproof.spec.mistakes import WrongForm, wrong_forms
-from backproof.spec.numbers import Balls
-from backproof.spec.pointwise import Evaluation, NoValueError
 from backproof.spec.printers.index import index_equation
 from backproof.spec.terms import (
     Add,
@@ -48,6 +46,8 @@ from backproof.spec.terms import (
     tensors_in,
     walk,
 )
+from backproof.spec.values.numbers import Balls
+from backproof.spec.values.pointwise import Evaluation, NoValueError
 from tests.layer_headers import KINDS
 
 # Long runs over code that other tests cover: measuring them would double their time.

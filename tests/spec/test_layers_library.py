@@ -16,11 +16,11 @@ from backproof.oracles.formats import EXACT, FLOAT64
 from backproof.oracles.outcome import Answer, Question, axes_by_name
 from backproof.oracles.reference import reference
 from backproof.spec import library
-from backproof.spec.claims import read_claim
+from backproof.spec.claims.reading import read_claim
 from backproof.spec.errors import SpecError
 from backproof.spec.layer import Equation, Spec
 from backproof.spec.library import named
-from backproof.spec.normal import normalise
+from backproof.spec.normal_form.normal import normalise
 from backproof.spec.printers.matrix_form import matrix_equation
 from backproof.spec.printers.registry import NOTATIONS, equation_form, program_form
 from backproof.spec.scalars import components, explicit_gradient, opaque_function, proved_equal

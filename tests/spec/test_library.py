@@ -6,14 +6,14 @@ from fractions import Fraction
 import pytest
 
 from backproof.spec import library
-from backproof.spec.claims import read_claim
-from backproof.spec.compose import renamed, reordered
-from backproof.spec.equal import Kind, decide
+from backproof.spec.claims.reading import read_claim
+from backproof.spec.deciding.equal import Kind, decide
+from backproof.spec.deriving.compose import renamed, reordered
 from backproof.spec.errors import SpecError
 from backproof.spec.functions import ACTIVATIONS, FUNCTIONS, PRIMITIVES, formula
 from backproof.spec.layer import Spec
 from backproof.spec.library import affine, dense, dense_l, layouts, losses, named, network
-from backproof.spec.normal import normalise
+from backproof.spec.normal_form.normal import normalise
 from backproof.spec.terms import Apply, Softmax, substitute, walk
 from tests.spec.random_terms import entry_value, value
 

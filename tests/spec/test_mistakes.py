@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from backproof.spec.claims import Claim
-from backproof.spec.compose import on_axes
-from backproof.spec.derive import Derivation
-from backproof.spec.equal import Kind, decide
+from backproof.spec.claims.reading import Claim
+from backproof.spec.deciding.equal import Kind, decide
+from backproof.spec.deriving.compose import on_axes
+from backproof.spec.deriving.derive import Derivation
 from backproof.spec.functions import ACTIVATIONS
 from backproof.spec.layer import Spec
 from backproof.spec.library import dense, layouts, losses, named, network

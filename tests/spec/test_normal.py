@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backproof.spec import normal as normal_module
 from backproof.spec import terms as t
-from backproof.spec.canonical import canonical_order
-from backproof.spec.contraction import collect, contract, gather_powers
-from backproof.spec.normal import (
+from backproof.spec.normal_form import normal as normal_module
+from backproof.spec.normal_form.canonical import canonical_order
+from backproof.spec.normal_form.contraction import collect, contract, gather_powers
+from backproof.spec.normal_form.normal import (
     TooLargeError,
     as_term,
     cleared,
@@ -20,8 +20,8 @@ from backproof.spec.normal import (
     with_marginals,
     with_values,
 )
-from backproof.spec.pointwise import NoValueError
 from backproof.spec.terms import Term
+from backproof.spec.values.pointwise import NoValueError
 from tests.spec.random_terms import (
     EVERY,
     FIXED,

@@ -16,12 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from backproof.spec.claims import read_claim
-from backproof.spec.equal import Kind, decide
+from backproof.spec.claims.reading import read_claim
+from backproof.spec.deciding.equal import Kind, decide
 from backproof.spec.errors import SpecError
 from backproof.spec.layer import Spec
-from backproof.spec.numbers import Rationals
-from backproof.spec.pointwise import Evaluation
+from backproof.spec.values.numbers import Rationals
+from backproof.spec.values.pointwise import Evaluation
 
 CONVOLUTION = "Z[n,t,d] = sum[k,c](X[n,t+k,c]*K[k,c,d]) + b[d]"
 STRIDED = "Z[n,t,d] = sum[k,c](X[n,2*t+k,c]*K[k,c,d])"

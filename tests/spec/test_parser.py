@@ -6,14 +6,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from backproof.spec.claims import read_claim
+from backproof.spec.claims.reading import read_claim
 from backproof.spec.errors import SpecError
 from backproof.spec.layer import Spec
 from backproof.spec.library import dense
-from backproof.spec.parser import parse_claim, parse_program
+from backproof.spec.notation.parser import parse_claim, parse_program
+from backproof.spec.notation.tokens import MAX_DEPTH, MAX_DIGITS
 from backproof.spec.printers.index import index_equation, index_form
 from backproof.spec.source import Source
-from backproof.spec.tokens import MAX_DEPTH, MAX_DIGITS
 
 FIXED = settings(
     derandomize=True,

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backproof.spec import terms as t
-from backproof.spec.derive import Derivation, derive
+from backproof.spec.deriving.derive import Derivation, derive
 from backproof.spec.functions import FUNCTIONS, PRIMITIVES, formula, is_abstract, unfold
 from backproof.spec.layer import Spec
-from backproof.spec.numbers import Balls, Rationals
-from backproof.spec.pointwise import Evaluation, KinkError, NoValueError
 from backproof.spec.terms import Index, Term
+from backproof.spec.values.numbers import Balls, Rationals
+from backproof.spec.values.pointwise import Evaluation, KinkError, NoValueError
 from tests.spec.random_terms import (
     FIXED,
     FREE,

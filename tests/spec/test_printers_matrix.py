@@ -2,11 +2,11 @@
 
 import pytest
 
-from backproof.spec.claims import read_claim
+from backproof.spec.claims.reading import read_claim
 from backproof.spec.functions import ACTIVATIONS
 from backproof.spec.layer import Equation, Spec
 from backproof.spec.library import dense, dense_l, layouts, losses, named, network
-from backproof.spec.normal import normalise
+from backproof.spec.normal_form.normal import normalise
 from backproof.spec.printers.matrix_form import matrix_equation
 from backproof.spec.terms import Term, substitute
 

@@ -19,15 +19,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backproof.spec.deriving.explain import explain_latex
 from backproof.spec.errors import SpecError
-from backproof.spec.explain import explain_latex
 from backproof.spec.layer import Equation, Spec
-from backproof.spec.numbers import Rationals
-from backproof.spec.pointwise import Evaluation
 from backproof.spec.printers.index import index_form
 from backproof.spec.printers.registry import NOTATIONS, program_form
 from backproof.spec.printers.safe_branches import with_safe_branches
 from backproof.spec.terms import Index, apply, entry, number, total, where
+from backproof.spec.values.numbers import Rationals
+from backproof.spec.values.pointwise import Evaluation
 
 # Long runs over code that other tests cover: measuring them would double their time.
 pytestmark = pytest.mark.no_cover

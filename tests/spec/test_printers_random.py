@@ -15,14 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backproof.spec.claims import read_claim
+from backproof.spec.claims.reading import read_claim
 from backproof.spec.layer import Equation, Spec
-from backproof.spec.normal import normalise
-from backproof.spec.numbers import Rationals
-from backproof.spec.pointwise import Evaluation
+from backproof.spec.normal_form.normal import normalise
 from backproof.spec.printers.matrix_form import matrix_equation
 from backproof.spec.printers.registry import equation_form, program_form
 from backproof.spec.terms import substitute
+from backproof.spec.values.numbers import Rationals
+from backproof.spec.values.pointwise import Evaluation
 
 # Long runs over code that other tests cover: measuring them would double their time.
 pytestmark = pytest.mark.no_cover

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from backproof.spec.elaborate import Lowering
 from backproof.spec.errors import SpecError
 from backproof.spec.functions import ACTIVATIONS
 from backproof.spec.layer import Spec
 from backproof.spec.library import dense, dense_l, layouts, losses, named, network
-from backproof.spec.parser import parse_claim
+from backproof.spec.notation.elaborate import Lowering
+from backproof.spec.notation.parser import parse_claim
 from backproof.spec.printers.index import index_equation
 from backproof.spec.printers.registry import NOTATIONS, equation_form, program_form
 from backproof.spec.source import Source

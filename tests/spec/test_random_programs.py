@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backproof.spec import terms as t
-from backproof.spec.claims import Claim, read_claim
-from backproof.spec.equal import Kind, decide
+from backproof.spec.claims.reading import Claim, read_claim
+from backproof.spec.deciding.equal import Kind, decide
 from backproof.spec.layer import Spec
 from backproof.spec.printers.index import index_equation
 from tests.spec.random_programs import (

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backproof.spec import terms as t
-from backproof.spec.claims import Claim, read_claim
-from backproof.spec.equal import Kind, decide
+from backproof.spec.claims.reading import Claim, read_claim
+from backproof.spec.deciding.equal import Kind, decide
 from backproof.spec.layer import Spec
-from backproof.spec.numbers import Balls
-from backproof.spec.pointwise import Evaluation, NoValueError
+from backproof.spec.values.numbers import Balls
+from backproof.spec.values.pointwise import Evaluation, NoValueError
 
 EQUAL = """
 sqrt(x[i]^2) = abs(x[i])

@@ -13,21 +13,21 @@ from backproof.oracles import autodiff, boxes, jaxprs
 from backproof.oracles.enclosure import EnclosureOracle
 from backproof.oracles.outcome import Answer, FloatArray, Question
 from backproof.spec import terms as t
-from backproof.spec.claims import Claim
-from backproof.spec.compose import renamed
-from backproof.spec.derive import derive, gradient_name
-from backproof.spec.derived_programs import gradient_program, needed_for, slope_program
-from backproof.spec.equal import Kind, decide
+from backproof.spec.claims.reading import Claim
+from backproof.spec.deciding.equal import Kind, decide
+from backproof.spec.deriving.compose import renamed
+from backproof.spec.deriving.derive import derive, gradient_name
+from backproof.spec.deriving.derived_programs import gradient_program, needed_for, slope_program
+from backproof.spec.deriving.expand import expand
+from backproof.spec.deriving.forward_mode import tangent_name
 from backproof.spec.errors import SpecError
-from backproof.spec.expand import expand
-from backproof.spec.forward_mode import tangent_name
 from backproof.spec.functions import ACTIVATIONS
 from backproof.spec.layer import Spec
 from backproof.spec.library import dense, layouts, losses, named, names, network
-from backproof.spec.normal import normalise
-from backproof.spec.numbers import Rationals
-from backproof.spec.pointwise import Evaluation, NoValueError
+from backproof.spec.normal_form.normal import normalise
 from backproof.spec.printers.registry import NOTATIONS, equation_form, program_form
+from backproof.spec.values.numbers import Rationals
+from backproof.spec.values.pointwise import Evaluation, NoValueError
 from tests.spec.random_terms import entry_value, polynomial
 
 # Long runs over code that other tests cover: measuring them would double their time.

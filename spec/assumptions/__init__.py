@@ -1,0 +1,1 @@
+"""What a claim may take for granted, and what follows from it."""

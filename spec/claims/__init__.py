@@ -1,0 +1,1 @@
+"""Reading a claim about a program, in index or in matrix notation."""

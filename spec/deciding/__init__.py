@@ -1,0 +1,1 @@
+"""Whether a claim holds, and the name of what is wrong with it."""

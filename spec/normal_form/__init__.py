@@ -1,0 +1,1 @@
+"""Sums of monomials: equal ones come from equal terms."""

@@ -1,0 +1,1 @@
+"""Index notation: from text to a program of terms."""

@@ -1,0 +1,1 @@
+"""What a term is, entry by entry, in exact numbers."""

@@ -1,0 +1,1 @@
+"""The smallest case in which a claim fails."""
