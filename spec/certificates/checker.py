@@ -20,17 +20,7 @@ from fractions import Fraction
 from re import search
 from typing import Any
 
-from backproof.spec.certificates.rules import (
-    ONE,
-    Algebra,
-    Poly,
-    Refused,
-    Sealed,
-    axis,
-    names,
-    place,
-    positive,
-)
+from .rules import ONE, Algebra, Poly, Refused, Sealed, axis, names, place, positive
 
 Tree = Any
 
