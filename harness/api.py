@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -13,14 +11,14 @@ import numpy as np
 
 import backproof
 from backproof.adapters.bundled import bundled_subjects
-from backproof.adapters.registry import adapt
 from backproof.comparing import compare_claims
-from backproof.controls import limits
+from backproof.controls import limits as detection_limits
 from backproof.crosscheck import Answers
 from backproof.errors import UsageError
-from backproof.guarding import guarded
+from backproof.findings import broken_finding
+from backproof.isolation.supervisor import Limits
 from backproof.judging import judged
-from backproof.loading import Loaded, load
+from backproof.preparing import Asked, Broken, Preparation
 from backproof.reports.finding import Control, Finding, Report
 from backproof.spec.layer import Spec
 from backproof.stating import state
@@ -57,6 +55,9 @@ def verify(
     accumulate: str | None = None,
     examples: int | None = None,
     seed: int = 0,
+    in_process: bool = False,
+    timeout: float = Limits.seconds,
+    memory: int = Limits.memory,
     progress: Progress | None = None,
 ) -> Report:
     """Check a layer's forward and backward pass against the derived equations and the oracles.
@@ -76,6 +77,12 @@ def verify(
             that is narrower than its inputs.
         examples: cases for each layer, over all dtypes.
         seed: of all random choices.
+        in_process: run the layer in this process, where one that hangs or crashes the
+            interpreter takes this process with it. Otherwise it runs in one of its own; what
+            only this process knows, such as a class defined inside of a function, runs here
+            all the same, and the report says so.
+        timeout: seconds that one run of the layer may take, in a process of its own.
+        memory: bytes that such a process may have; 0 for no limit.
         progress: told the label of each layer before it runs.
 
     Raises:
@@ -84,41 +91,26 @@ def verify(
     """
     # A layer's module may call np.seterr: our own arithmetic does not go by that.
     with np.errstate(all="ignore"):
-        return _verify(
-            subject, spec, layout, activation, scale, mapping, accumulate, examples, seed, progress
-        )
-
-
-def _verify(
-    subject: Any,
-    spec: Spec | str | None,
-    layout: str | None,
-    activation: str | None,
-    scale: str | None,
-    mapping: Mapping[str, str] | None,
-    accumulate: str | None,
-    examples: int | None,
-    seed: int,
-    progress: Progress | None,
-) -> Report:
-    if spec == "dense" and layout is None and subject is not None:
-        # The name alone leaves the layout open: it is found out, as without the name.
-        spec = None
-    if isinstance(spec, str):
-        spec = state(spec, layout=layout, activation=activation, scale=scale or "sum")
-    if subject is None:
-        subjects = list(bundled_subjects())
-        found = Settings(examples=examples or BUNDLED_EXAMPLES, seed=seed, infer=False)
-    else:
+        if spec == "dense" and layout is None and subject is not None:
+            # The name alone leaves the layout open: it is found out, as without the name.
+            spec = None
+        if isinstance(spec, str):
+            spec = state(spec, layout=layout, activation=activation, scale=scale or "sum")
+        if subject is None:
+            return _verify_bundled(
+                Settings(examples or BUNDLED_EXAMPLES, seed, infer=False), progress
+            )
+        asked = Asked(spec, layout, activation, scale or "sum", dict(mapping or {}), accumulate)
         many = isinstance(subject, Sequence) and not isinstance(subject, str)
-        subjects = [
-            _subject(s, spec, layout, activation, scale or "sum", mapping or {}, accumulate)
-            for s in (subject if many else [subject])
-        ]
-        found = Settings(examples=examples or Settings.examples, seed=seed, infer=scale is None)
-    report = _verify_all(subjects, found, progress)
-    if subject is not None:
-        return report
+        limits = None if in_process else Limits(timeout, memory=memory)
+        with Preparation(asked, limits) as preparation:
+            prepared = [preparation.prepare(s) for s in (subject if many else [subject])]
+            found = Settings(examples or Settings.examples, seed, infer=scale is None)
+            return _verify_all(prepared, found, progress)
+
+
+def _verify_bundled(wanted: Settings, progress: Progress | None) -> Report:
+    report = _verify_all(list(bundled_subjects()), wanted, progress)
     theorems = [*depth_findings(), *initialiser_findings()]
     notes = dict.fromkeys(f"{f.subject}: {f.message}" for f in theorems)
     return msgspec.structs.replace(
@@ -152,40 +144,9 @@ def compare(claims: str | Sequence[str], given: Spec | str | None = None) -> Rep
     return compare_claims([claims] if isinstance(claims, str) else list(claims), spec)
 
 
-def _subject(
-    given: Any,
-    spec: Spec | None,
-    layout: str | None,
-    activation: str | None,
-    scale: str,
-    mapping: Mapping[str, str],
-    accumulate: str | None,
-) -> Subject:
-    if isinstance(given, Subject):
-        return given
-    with guarded():
-        found = load(given) if isinstance(given, str) else _loaded(given)
-        adapted = adapt(
-            found, spec=spec, layout=layout, activation=activation, scale=scale, mapping=mapping
-        )
-    return adapted if accumulate is None else replace(adapted, accumulate=accumulate)
-
-
-def _loaded(given: Any) -> Loaded:
-    """A class or a function that is at hand already."""
-    module = inspect.getmodule(given)
-    name = getattr(given, "__qualname__", None)
-    if module is None or name is None:
-        kind = type(given).__name__
-        raise UsageError(
-            f"a subject is an address, a class or a function, found a {kind}",
-            f"give the class: bp.verify({kind})",
-        )
-    file = getattr(module, "__file__", None)
-    return Loaded(given, module, file, name, f"{module.__name__}:{name}")
-
-
-def _verify_all(subjects: Sequence[Subject], wanted: Settings, progress: Progress | None) -> Report:
+def _verify_all(
+    subjects: Sequence[Subject | Broken], wanted: Settings, progress: Progress | None
+) -> Report:
     if not subjects:
         raise UsageError("nothing to verify")
     answers = Answers()
@@ -195,6 +156,9 @@ def _verify_all(subjects: Sequence[Subject], wanted: Settings, progress: Progres
     for number, subject in enumerate(subjects):
         if progress is not None:
             progress(subject.label, number, len(subjects))
+        if isinstance(subject, Broken):
+            findings.append(broken_finding(subject.label, subject.error))
+            continue
         seen, judged_as = judged(subject, wanted, answers)
         findings += judged_as
         if seen.control is not None:
@@ -221,5 +185,5 @@ def _environment(wanted: Settings, controls: Mapping[str, Control]) -> dict[str,
         "numpy": np.__version__,
         "jax": jax.__version__,
         "sympy": sympy.__version__,
-        "limits": limits(controls.values()),
+        "limits": detection_limits(controls.values()),
     }

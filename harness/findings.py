@@ -30,7 +30,7 @@ from backproof.spec.deriving.derive import Derivation
 from backproof.spec.layer import Equation, Spec
 from backproof.spec.printers.registry import program_form
 from backproof.spec.terms import tensors_in
-from backproof.subjects import SubjectError
+from backproof.subjects import Fault, SubjectError
 from backproof.verifying import Crash, Observations
 
 # Rows of the table of shapes in one finding.
@@ -112,10 +112,13 @@ class Wording:
         """The crash whose line is the one that computes a quantity."""
         if quantity not in self.subject.lines:
             return None
-        _, line, text = self.subject.lines[quantity]
+        file, line, text = self.subject.lines[quantity]
         last = line + text.count("\n")
         for crash in self.seen.crashes:
-            if crash.error.line is not None and line <= crash.error.line <= last:
+            error = crash.error
+            if error.line is None or error.fault is not None:
+                continue
+            if line <= error.line <= last and _same_file(error.file, file):
                 return crash
         return None
 
@@ -468,7 +471,7 @@ class Wording:
         found: dict[tuple[str, int | None, str], Crash] = {}
         for crash in self.seen.crashes:
             if crash.error.line is None or crash.error.line not in told:
-                key = (crash.error.stage, crash.error.line, type(crash.error.error).__name__)
+                key = (crash.error.stage, crash.error.line, crash.error.name)
                 found.setdefault(key, crash)
         return [self._crash(crash) for crash in found.values()]
 
@@ -479,9 +482,10 @@ class Wording:
             for c in self.seen.crashes
             if c.error.line == error.line
         )
+        empty = empty and error.fault is None
         return Finding(
             id=self._id("crash", str(error.line or 0)),
-            check=Check.CRASH,
+            check=Check.TIMEOUT if error.fault is Fault.TIMEOUT else Check.CRASH,
             verdict=Verdict.ASSUMES if empty else Verdict.ERROR,
             subject=self.subject.label,
             where=Where(file=_shown_path(error.file or self.subject.file), line=error.line),
@@ -495,6 +499,21 @@ class Wording:
         )
 
 
+def broken_finding(label: str, error: SubjectError) -> Finding:
+    """What is said of a layer that could not even be tried out."""
+    place = f" in line {error.line}" if error.line else ""
+    return Finding(
+        id=f"{label}/crash/{error.line or 0}",
+        check=Check.TIMEOUT if error.fault is Fault.TIMEOUT else Check.CRASH,
+        verdict=Verdict.ERROR,
+        subject=label,
+        where=Where(file=_shown_path(error.file), line=error.line) if error.file else None,
+        statement=error.text or None,
+        message=f"the {stage_named(error.stage)} {error.message}{place}, while it was being "
+        "found out how the layer is called",
+    )
+
+
 # ---------------------------------------------------------------- words and numbers
 
 
@@ -506,6 +525,10 @@ def _shown_path(file: str | None) -> str | None:
         return str(Path(file).resolve().relative_to(Path.cwd()))
     except (ValueError, OSError):
         return file
+
+
+def _same_file(left: str | None, right: str) -> bool:
+    return left is not None and Path(left).resolve() == Path(right).resolve()
 
 
 def _tells(crash: Crash) -> bool:
@@ -530,9 +553,18 @@ def _crash_sentence(crash: Crash) -> str:
     error: SubjectError = crash.error
     sizes = ", ".join(f"{a} = {s}" for a, s in crash.case.sizes.items())
     place = f" in line {error.line}" if error.line else ""
-    first = str(error.error).strip().splitlines()
+    first = error.message.strip().splitlines()
+    if error.fault is not None:
+        return f"the {stage_named(error.stage)} {error.message} with {sizes}{place}"
     what = f": {first[0]}" if first else ""
-    return f"{type(error.error).__name__} with {sizes}{place}{what}"
+    return f"{error.name} with {sizes}{place}{what}"
+
+
+def stage_named(stage: str) -> str:
+    """What a layer was doing, as the subject of a sentence."""
+    if stage in ("forward", "backward"):
+        return f"{stage} pass"
+    return {"import": "import", "construct": "constructor"}.get(stage, "layer")
 
 
 def _sizes_seen(right: Sequence[Judgement], axes: Sequence[str]) -> str:

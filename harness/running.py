@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backproof.cases import Case
 from backproof.guarding import guarded
-from backproof.subjects import Session, SubjectError
+from backproof.subjects import Arrays, Session, SubjectError
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,23 @@ class Run:
     aliased: tuple[tuple[str, str], ...] = ()
 
 
+@runtime_checkable
+class Observed(Protocol):
+    """A session that looks itself at what its layer does, since that is in another process."""
+
+    def observe(self, inputs: Arrays, wanted: tuple[str, ...]) -> Run:
+        """What ``run_on`` gives for it."""
+
+
 def run(session: Session, case: Case, provides: tuple[str, ...]) -> Run:
-    """Run a session at a case, on fresh arrays; results are copied before anything else runs."""
-    given = case.arrays()
+    """Run a session at a case, on fresh arrays."""
+    if isinstance(session, Observed):
+        return session.observe(case.arrays(), provides)
+    return run_on(session, case.arrays(), provides)
+
+
+def run_on(session: Session, given: Arrays, provides: tuple[str, ...]) -> Run:
+    """Run a session on arrays; results are copied before anything else runs."""
     before = {name: array.copy() for name, array in given.items()}
     error: SubjectError | None = None
     with guarded():
@@ -67,7 +81,7 @@ def run(session: Session, case: Case, provides: tuple[str, ...]) -> Run:
 
 def _as_array(value: Any) -> NDArray[Any] | None:
     """The value as an array of real numbers; None when it is not one."""
-    if value is None or isinstance(value, (str, bytes, dict)):
+    if value is None or isinstance(value, (str, bytes, dict, np.ma.MaskedArray)):
         return None
     try:
         array = np.asarray(value)
@@ -81,6 +95,8 @@ def _as_array(value: Any) -> NDArray[Any] | None:
 def _described(value: Any) -> str:
     if value is None:
         return "nothing (None)"
+    if isinstance(value, np.ma.MaskedArray):
+        return "an array with masked entries"
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype}"
     return f"a {type(value).__name__}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,12 +33,34 @@ class Session(Protocol):
         """
 
 
+# Characters of what a layer says when it raises.
+_LONGEST_MESSAGE = 4000
+
+
+class Reported(Exception):
+    """An exception of another process, by its name and message."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class Fault(StrEnum):
+    """What a subject did to its process that is worse than raising."""
+
+    ENDED = "ended"
+    TIMEOUT = "timeout"
+
+
 class SubjectError(Exception):
-    """A subject's own code raised.
+    """A subject's own code raised, ended its process, or did not come to an end.
 
     Attributes:
         error: the exception.
-        stage: ``construct``, ``forward`` or ``backward``.
+        name: of the exception's type; empty where there was none.
+        message: what it says, or what happened.
+        fault: None where it only raised.
+        stage: ``import``, ``construct``, ``forward`` or ``backward``.
         file: of the subject's innermost own line, with ``line`` and ``text``.
         partial: what was computed before, by name in the spec.
     """
@@ -50,14 +73,35 @@ class SubjectError(Exception):
         line: int | None = None,
         text: str = "",
         partial: Mapping[str, Any] | None = None,
+        fault: Fault | None = None,
     ) -> None:
-        super().__init__(f"{type(error).__name__} in {stage}: {error}")
         self.error = error
+        self.name = error.name if isinstance(error, Reported) else type(error).__name__
+        self.message = _said(error)
+        super().__init__(f"{self.name or 'fault'} in {stage}: {self.message}")
+        self.fault = fault
         self.stage = stage
         self.file = file
         self.line = line
         self.text = text
         self.partial = dict(partial or {})
+
+
+def readable(error: BaseException) -> BaseException:
+    """An exception whose message can be had: itself, or one that says what it is."""
+    try:
+        str(error)
+    except Exception:
+        return Reported(type(error).__name__, "its message cannot be read, since it raises itself")
+    return error
+
+
+def _said(error: BaseException) -> str:
+    """The message of an exception; those of a layer's own types may raise again."""
+    try:
+        return str(error)[:_LONGEST_MESSAGE]
+    except Exception:
+        return "a message that cannot be read"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,6 +74,9 @@ def observe(subject: Subject, wanted: Settings) -> Observations:
     for number, case in enumerate(_cases(checker.inputs, wanted)):
         done = checker.run(case)
         _take(seen, case, done, controls=number < wanted.examples)
+        if done.error is not None and done.error.fault is not None:
+            # It costs a time limit or a new process, and its verdict is settled.
+            break
         if number < 2 * REPEATED and done.error is None:
             _repeat(seen, case, done)
     return seen

@@ -14,13 +14,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof.adapters import roles
-from backproof.adapters.arguments import DATA, SHAPE, SIZES, SIZES_REVERSED, Call
+from backproof.adapters.arguments import (
+    DATA,
+    PREDECESSOR,
+    SHAPE,
+    SIZES,
+    SIZES_REVERSED,
+    Call,
+)
 from backproof.adapters.model import Model, Sizes
 from backproof.adapters.places import Place
+from backproof.adapters.standing_in import Predecessor
+from backproof.arrays import plain
+from backproof.guarding import entering, is_interrupt, restore_numpy
+from backproof.subjects import readable
 
 Array = NDArray[Any]
 
 LAYER, FORWARD, BACKWARD, GIVEN = "layer", "forward", "backward", "given"
+
+# Data in which each sample is a column of its own: (samples, inputs, 1).
+COLUMNS = "a column for each sample"
 
 # A power of two, so that the step itself is exact.
 RATE = 0.5
@@ -100,12 +114,20 @@ class Machine:
         prepare: methods that are called once after that.
         slots: where the parameters are kept; empty for functions.
         bias_shape: of a bias that is passed as an argument.
+        data_shape: of the data, the output and their gradients: the spec's own, or ``COLUMNS``.
+        data_place: where the data are put before a forward pass that does not take them.
+        upstream_place: where the upstream gradient is put for a backward pass that takes none.
         settings: values of arguments such as ``activation``, by role.
         forward: the forward pass.
         backward: the backward pass; more than one method where it comes in parts.
         outputs: where Z and A are shown.
         gradients: where dZ, dW, db and dX are shown.
         updates: the parameters whose gradient is visible only as the step taken with it.
+        finished: for a stored gradient, the file and the function that set it, and the line after
+            which it is whole.
+        rate_place: where the layer keeps its learning rate, if it is not passed one.
+        steps_afresh: the steps are read from a fresh instance each time, since an optimizer
+            remembers earlier ones.
         sums: places where gradients add up from call to call, set to zero before each.
         files: the source files that count as the subject's own.
     """
@@ -115,12 +137,18 @@ class Machine:
     prepare: tuple[Call, ...] = ()
     slots: Mapping[str, Slot] = field(default_factory=dict)
     bias_shape: str = ""
+    data_shape: str = ""
+    data_place: Place | None = None
+    upstream_place: Place | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     forward: Call
     backward: tuple[Call, ...] = ()
     outputs: Mapping[str, Where] = field(default_factory=dict)
     gradients: Mapping[str, Where] = field(default_factory=dict)
     updates: tuple[str, ...] = ()
+    finished: Mapping[str, tuple[str, str, int]] = field(default_factory=dict)
+    rate_place: Place | None = None
+    steps_afresh: bool = False
     sums: tuple[Place, ...] = ()
     files: tuple[str, ...] = ()
 
@@ -131,18 +159,38 @@ class Machine:
             roles.TRAINING: True,
             roles.INPUTS: sizes.i,
             roles.OUTPUTS: sizes.o,
-            roles.SAMPLES: sizes.n,
+            roles.SAMPLES: sizes.n if self.model.has_samples else 1,
             SIZES: (sizes.i, sizes.o),
             SIZES_REVERSED: (sizes.o, sizes.i),
             SHAPE: (sizes.n, sizes.i),
+            PREDECESSOR: Predecessor(sizes.n, sizes.i),
             roles.RATE: RATE,
         }
         for name in self.model.spec.program.inputs:
             if name in arrays:
                 vector = np.ndim(arrays[name]) == 1
                 found[name] = shaped(arrays[name], self.bias_shape) if vector else arrays[name]
-        found[DATA] = arrays.get(self.model.data)
+        if self.model.data in arrays:
+            found[self.model.data] = self.as_given(arrays[self.model.data])
+        found[DATA] = found.get(self.model.data)
         return found
+
+    def as_given(self, array: Array) -> Array:
+        """Data, or the gradient of the output, in the shape that the layer takes."""
+        return array[..., np.newaxis] if self.data_shape == COLUMNS else array
+
+    def as_stated(self, value: Any) -> Any:
+        """What the layer shows, in the shape that the spec states."""
+        if self.data_shape != COLUMNS or not isinstance(value, np.ndarray):
+            return value
+        return value[..., 0] if value.ndim == 3 and value.shape[-1] == 1 else value
+
+    @property
+    def takes_samples(self) -> bool:
+        """Whether an instance is made for one number of samples."""
+        calls = (self.construct, *self.prepare)
+        fixed = (roles.SAMPLES, SHAPE, PREDECESSOR)
+        return any(call is not None and call.depends_on(*fixed) for call in calls)
 
     def start(self, sizes: Sizes, arrays: Mapping[str, Array]) -> Any:
         """A fresh instance; None for functions.
@@ -159,7 +207,7 @@ class Machine:
                 context[name] = np.array(context[name], copy=True)
         layer = _attempt("construct", self.construct.run, context)
         for call in self.prepare:
-            _attempt("construct", call.run, context, layer)
+            _attempt("construct", _prepared, call, context, layer)
         return layer
 
     def put(self, layer: Any, arrays: Mapping[str, Array]) -> None:
@@ -178,6 +226,8 @@ class Machine:
             Halt: it raised.
         """
         context = self.context(sizes, arrays)
+        if self.data_place is not None:
+            _attempt("forward", self.data_place.set, layer, context[DATA])
         returned = _attempt("forward", self.forward.run, context, layer)
         return {LAYER: layer, FORWARD: returned}
 
@@ -196,13 +246,17 @@ class Machine:
         """
         context = self.context(sizes, arrays)
         context |= {
-            roles.UPSTREAM: upstream,
+            roles.UPSTREAM: self.as_given(upstream),
             roles.CACHE: self.cache(roots),
             roles.RATE: rate,
             roles.GRADIENTS: roots.setdefault(GIVEN, {}),
         }
+        if self.rate_place is not None:
+            _attempt("backward", self.rate_place.set, roots[LAYER], rate)
         for name, where in self.outputs.items():
             context[name] = look(where, roots)
+        if self.upstream_place is not None:
+            _attempt("backward", self.upstream_place.set, roots[LAYER], context[roles.UPSTREAM])
         for part, call in enumerate(self.backward):
             returned = _attempt("backward", call.run, context, roots[LAYER])
             roots[backward_root(part)] = returned
@@ -231,16 +285,27 @@ def backward_root(part: int) -> str:
     return BACKWARD if part == 0 else f"{BACKWARD} {part + 1}"
 
 
+def _prepared(call: Call, context: Mapping[str, Any], layer: Any) -> None:
+    """Let a layer make the parameters that it makes at its first batch."""
+    entering("forward")
+    call.run(context, layer)
+
+
 def _attempt(stage: str, action: Callable[..., Any], *arguments: Any) -> Any:
+    entering(stage)
     try:
         return action(*arguments)
-    except (Exception, SystemExit) as error:
-        raise Halt(stage, error) from error
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        raise Halt(stage, readable(error)) from error
+    finally:
+        restore_numpy()
 
 
 def look(where: Where, roots: Mapping[str, Any]) -> Any:
     """What is at a place; None where there is nothing."""
     try:
-        return where.place.get(roots.get(where.root))
+        return plain(where.place.get(roots.get(where.root)))
     except LookupError:
         return None

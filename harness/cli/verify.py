@@ -37,6 +37,30 @@ from backproof.errors import UsageError
 @click.option(
     "--examples", type=click.IntRange(1), envvar="BACKPROOF_EXAMPLES", help="Cases for each layer."
 )
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=20.0,
+    envvar="BACKPROOF_TIMEOUT",
+    show_default=True,
+    metavar="SECONDS",
+    help="For one run of a layer.",
+)
+@click.option(
+    "--memory",
+    type=click.FloatRange(0),
+    default=8.0,
+    envvar="BACKPROOF_MEMORY",
+    show_default=True,
+    metavar="GIB",
+    help="Of a layer's process; 0: no limit.",
+)
+@click.option(
+    "--in-process",
+    is_flag=True,
+    envvar="BACKPROOF_IN_PROCESS",
+    help="Run layers in this process, not in one of their own.",
+)
 @shared
 def verify(**values: Any) -> int:
     """Check the forward and backward pass of layers.
@@ -59,6 +83,9 @@ def verify(**values: Any) -> int:
         mapping=mapping,
         accumulate=values["accumulate"],
         examples=values["examples"],
+        in_process=values["in_process"],
+        timeout=values["timeout"],
+        memory=int(values["memory"] * 2**30),
         seed=output.seed,
         progress=None if output.quiet or not _shows_progress() else _progress,
     )

@@ -1,0 +1,1 @@
+"""A layer in a process of its own: backproof survives its faults, though not its malice."""

@@ -1,0 +1,184 @@
+"""From what a user gives for a layer to a subject: in a process of its own, or in this one."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from backproof.adapters.registry import adapt
+from backproof.errors import UsageError
+from backproof.guarding import guarded
+from backproof.isolation.fingerprint import fingerprint
+from backproof.isolation.messages import Adapt, stated
+from backproof.isolation.remote import BrokenError, ElsewhereError, Remote
+from backproof.isolation.supervisor import Limits
+from backproof.loading import Loaded, load
+from backproof.spec.layer import Spec
+from backproof.subjects import Subject, SubjectError
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a user says of a layer; what is None is found out.
+
+    Attributes:
+        spec: what it should compute.
+        layout: the einsum of its forward product.
+        activation: the name of its activation.
+        scale: ``sum`` or ``mean``.
+        mapping: how it calls a tensor.
+        accumulate: the narrower format in which it computes on purpose.
+    """
+
+    spec: Spec | None
+    layout: str | None
+    activation: str | None
+    scale: str
+    mapping: Mapping[str, str]
+    accumulate: str | None
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A layer that ended its process, or hung, before it was known how it is called."""
+
+    label: str
+    error: SubjectError
+
+
+class Preparation:
+    """Makes subjects, and ends the processes that they run in.
+
+    Args:
+        asked: what holds for all of them.
+        limits: of a layer's own process; None to run every layer in this one.
+    """
+
+    def __init__(self, asked: Asked, limits: Limits | None) -> None:
+        self._asked = asked
+        self._limits = limits if os.name == "posix" else None
+        self._remotes: list[Remote] = []
+
+    def __enter__(self) -> Preparation:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for remote in self._remotes:
+            remote.close()
+
+    def prepare(self, given: Any) -> Subject | Broken:
+        """The subject of an address, a class, a function or a ``Subject``.
+
+        Raises:
+            UsageError: it cannot be found or used.
+            NotInferredError: what it computes could not be found out.
+            SpecError: what was asked for makes no sense.
+        """
+        if isinstance(given, Subject):
+            return given
+        if self._limits is None:
+            return self._here(given)
+        request = self._request(given)
+        if request is None:
+            return self._here(given, "it runs in backproof's own process: no other could import it")
+        for earlier in self._remotes:
+            # Many layers do not keep as many processes waiting: a run starts one again.
+            earlier.close()
+        remote = Remote(request, self._limits)
+        self._remotes.append(remote)
+        try:
+            return self._declared(remote.subject())
+        except ElsewhereError:
+            why = "it runs in backproof's own process: another one would not import the same code"
+            return self._here(given, why)
+        except BrokenError as broken:
+            label = request.label or _label(request.addresses[0])
+            return Broken(label, broken.error)
+
+    def _here(self, given: Any, fact: str = "") -> Subject:
+        asked = self._asked
+        with guarded():
+            found = load(given) if isinstance(given, str) else loaded(given)
+            adapted = adapt(
+                found,
+                spec=asked.spec,
+                layout=asked.layout,
+                activation=asked.activation,
+                scale=asked.scale,
+                mapping=asked.mapping,
+            )
+        return self._declared(replace(adapted, facts=(*adapted.facts, *filter(None, (fact,)))))
+
+    def _declared(self, subject: Subject) -> Subject:
+        if self._asked.accumulate is None:
+            return subject
+        return replace(subject, accumulate=self._asked.accumulate)
+
+    def _request(self, given: Any) -> Adapt | None:
+        """How another process would load it; None where none could."""
+        asked = self._asked
+        addresses: tuple[str, ...] = (str(given),)
+        label = code = ""
+        if not isinstance(given, str):
+            at_hand = loaded(given)
+            addresses, label, code = _addresses(at_hand), at_hand.label, fingerprint(given)
+            if not addresses:
+                return None
+        return Adapt(
+            addresses=addresses,
+            path=list(sys.path),
+            label=label,
+            fingerprint=code,
+            spec=None if asked.spec is None else stated(asked.spec),
+            layout=asked.layout,
+            activation=asked.activation,
+            scale=asked.scale,
+            mapping=dict(asked.mapping),
+        )
+
+
+def loaded(given: Any) -> Loaded:
+    """A class or a function that is at hand already.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    module = inspect.getmodule(given)
+    name = getattr(given, "__qualname__", None)
+    if module is None or name is None:
+        kind = type(given).__name__
+        raise UsageError(
+            f"a subject is an address, a class or a function, found a {kind}",
+            f"give the class: bp.verify({kind})",
+        )
+    file = getattr(module, "__file__", None)
+    return Loaded(given, module, file, name, f"{module.__name__}:{name}")
+
+
+def _addresses(at_hand: Loaded) -> tuple[str, ...]:
+    """The addresses under which another process may find an object: by module, and by file."""
+    module, name = at_hand.module, at_hand.name
+    if module.__name__ == "__main__" or "<locals>" in name or at_hand.file is None:
+        return ()
+    if not _is_there(module, name, at_hand.object):
+        return ()
+    return (f"{module.__name__}:{name}", f"{Path(at_hand.file)}:{name}")
+
+
+def _is_there(module: ModuleType, name: str, wanted: Any) -> bool:
+    found: Any = module
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found is wanted
+
+
+def _label(address: str) -> str:
+    """What reports call the layer of an address that could not be loaded."""
+    where, _, name = address.rpartition(":")
+    return f"{Path(where).name}:{name}"

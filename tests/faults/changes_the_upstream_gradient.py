@@ -1,0 +1,11 @@
+# fault: changes the gradient that it is given
+# verdict: refuted dZ
+# says: changed
+from right import Dense
+
+
+class Layer(Dense):
+    def backward(self, dZ):
+        found = super().backward(dZ)
+        dZ[...] = 0
+        return found

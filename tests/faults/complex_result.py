@@ -1,0 +1,9 @@
+# fault: returns complex numbers
+# verdict: refuses dX
+# says: an array of complex128
+from right import Dense
+
+
+class Layer(Dense):
+    def backward(self, dZ):
+        return super().backward(dZ).astype(complex)

@@ -1,0 +1,9 @@
+# fault: returns a generator
+# verdict: refuses dX
+# says: a generator
+from right import Dense
+
+
+class Layer(Dense):
+    def backward(self, dZ):
+        yield super().backward(dZ)

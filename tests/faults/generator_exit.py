@@ -1,0 +1,9 @@
+# fault: raises GeneratorExit
+# verdict: error crash
+# says: GeneratorExit
+from right import Dense
+
+
+class Layer(Dense):
+    def backward(self, dZ):
+        raise GeneratorExit

@@ -1,0 +1,11 @@
+# fault: returns a masked array
+# verdict: refuses dX
+# says: masked
+import numpy as np
+
+from right import Dense
+
+
+class Layer(Dense):
+    def backward(self, dZ):
+        return np.ma.masked_array(super().backward(dZ), mask=True)

@@ -1,0 +1,10 @@
+# fault: returns NaN
+# verdict: refuted dX
+import numpy as np
+
+from right import Dense
+
+
+class Layer(Dense):
+    def backward(self, dZ):
+        return super().backward(dZ) * np.nan

@@ -1,0 +1,9 @@
+# fault: reads from standard input
+# verdict: error crash
+# says: EOFError
+from right import Dense
+
+
+class Layer(Dense):
+    def backward(self, dZ):
+        input()

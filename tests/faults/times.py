@@ -1,0 +1,9 @@
+# fault: returns times
+# verdict: refuses dX
+# says: an array of
+from right import Dense
+
+
+class Layer(Dense):
+    def backward(self, dZ):
+        return super().backward(dZ).astype("timedelta64[s]")
