@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-import backproof
 from backproof.adapters.bundled import bundled_subjects
 from backproof.comparing import compare_claims
-from backproof.controls import limits as detection_limits
-from backproof.crosscheck import Answers
-from backproof.errors import UsageError
-from backproof.findings import broken_finding
+from backproof.defaults import with_defaults
+from backproof.gate import Progress, judge_all
 from backproof.isolation.supervisor import Limits
-from backproof.judging import judged
-from backproof.preparing import Asked, Broken, Preparation
-from backproof.reports.finding import Control, Finding, Report
+from backproof.preparing import Asked, Preparation, Prepared
+from backproof.reports.finding import Report
 from backproof.spec.layer import Spec
 from backproof.stating import state
-from backproof.subjects import Subject
 from backproof.theorems import depth_findings, initialiser_findings
 from backproof.verifying import Settings
-
-# Called with the label of each subject before it runs.
-Progress = Callable[[str, int, int], None]
 
 
 class Refuted(AssertionError):
@@ -59,6 +51,7 @@ def verify(
     timeout: float = Limits.seconds,
     memory: int = Limits.memory,
     progress: Progress | None = None,
+    record: str | Path | None = None,
 ) -> Report:
     """Check a layer's forward and backward pass against the derived equations and the oracles.
 
@@ -84,9 +77,11 @@ def verify(
         timeout: seconds that one run of the layer may take, in a process of its own.
         memory: bytes that such a process may have; 0 for no limit.
         progress: told the label of each layer before it runs.
+        record: a folder in which what is refuted is kept for ``backproof replay``.
 
     Raises:
-        UsageError: a subject cannot be found, or what it is cannot be inferred.
+        UsageError: the subject cannot be found, or what it is cannot be inferred; one among
+            several gets a finding that says so.
         SpecError: the spec is wrong.
     """
     # A layer's module may call np.seterr: our own arithmetic does not go by that.
@@ -101,16 +96,22 @@ def verify(
                 Settings(examples or BUNDLED_EXAMPLES, seed, infer=False), progress
             )
         asked = Asked(spec, layout, activation, scale or "sum", dict(mapping or {}), accumulate)
-        many = isinstance(subject, Sequence) and not isinstance(subject, str)
+        given = list(subject) if _is_many(subject) else [subject]
         limits = None if in_process else Limits(timeout, memory=memory)
         with Preparation(asked, limits) as preparation:
-            prepared = [preparation.prepare(s) for s in (subject if many else [subject])]
+            layers = [preparation.prepare(g, alone=len(given) == 1) for g in given]
             found = Settings(examples or Settings.examples, seed, infer=scale is None)
-            return _verify_all(prepared, found, progress)
+            folder = None if record is None else Path(record)
+            return judge_all(layers, found, progress, folder)
+
+
+def _is_many(subject: Any) -> bool:
+    return isinstance(subject, Sequence) and not isinstance(subject, str)
 
 
 def _verify_bundled(wanted: Settings, progress: Progress | None) -> Report:
-    report = _verify_all(list(bundled_subjects()), wanted, progress)
+    layers = [Prepared(s.label, s) for s in bundled_subjects()]
+    report = judge_all(layers, wanted, progress, None)
     theorems = [*depth_findings(), *initialiser_findings()]
     notes = dict.fromkeys(f"{f.subject}: {f.message}" for f in theorems)
     return msgspec.structs.replace(
@@ -127,7 +128,9 @@ def check(subject: Any, spec: Spec | str | None = None, **options: Any) -> Repor
     Raises:
         Refuted: a finding is refuted, or the subject failed; the message is the diagnosis.
     """
-    report = verify(subject, spec, **options)
+    __tracebackhide__ = True  # pytest shows the line of the test
+    given = with_defaults(options if spec is None else {**options, "spec": spec})
+    report = verify(subject, **given)
     if not report.ok:
         raise Refuted(report)
     return report
@@ -142,48 +145,3 @@ def compare(claims: str | Sequence[str], given: Spec | str | None = None) -> Rep
     """
     spec = state(given) if isinstance(given, str) else given
     return compare_claims([claims] if isinstance(claims, str) else list(claims), spec)
-
-
-def _verify_all(
-    subjects: Sequence[Subject | Broken], wanted: Settings, progress: Progress | None
-) -> Report:
-    if not subjects:
-        raise UsageError("nothing to verify")
-    answers = Answers()
-    findings: list[Finding] = []
-    controls: dict[str, Control] = {}
-    notes: list[str] = []
-    for number, subject in enumerate(subjects):
-        if progress is not None:
-            progress(subject.label, number, len(subjects))
-        if isinstance(subject, Broken):
-            findings.append(broken_finding(subject.label, subject.error))
-            continue
-        seen, judged_as = judged(subject, wanted, answers)
-        findings += judged_as
-        if seen.control is not None:
-            controls[subject.label] = seen.control.result()
-        notes += [f"{subject.label}: {fact}" for fact in subject.facts]
-    return Report(
-        command="verify",
-        version=backproof.__version__,
-        findings=findings,
-        controls=controls,
-        notes=notes,
-        environment=_environment(wanted, controls),
-    )
-
-
-def _environment(wanted: Settings, controls: Mapping[str, Control]) -> dict[str, Any]:
-    import jax
-    import sympy
-
-    return {
-        "seed": wanted.seed,
-        "examples": wanted.examples,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "jax": jax.__version__,
-        "sympy": sympy.__version__,
-        "limits": detection_limits(controls.values()),
-    }

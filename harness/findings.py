@@ -499,6 +499,17 @@ class Wording:
         )
 
 
+def unusable_finding(label: str, error: Exception) -> Finding:
+    """What is said of one among several subjects that is no layer, or not understood."""
+    return Finding(
+        id=f"{label}/subject",
+        check=Check.CRASH,
+        verdict=Verdict.ERROR,
+        subject=label,
+        message=str(error),
+    )
+
+
 def broken_finding(label: str, error: SubjectError) -> Finding:
     """What is said of a layer that could not even be tried out."""
     place = f" in line {error.line}" if error.line else ""

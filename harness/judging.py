@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from backproof.cases import Case
 from backproof.checking import BAD, Judgement, State
@@ -21,9 +22,22 @@ from backproof.subjects import Subject
 from backproof.verifying import Observations, Settings, observe
 
 
-def judged(
-    subject: Subject, wanted: Settings, answers: Answers
-) -> tuple[Observations, list[Finding]]:
+@dataclass(frozen=True)
+class Judged:
+    """What one subject's runs came to.
+
+    Attributes:
+        seen: what they showed.
+        findings: the same in words.
+        smallest: for each wrong quantity, the judgement at the smallest case.
+    """
+
+    seen: Observations
+    findings: list[Finding]
+    smallest: Mapping[str, Judgement]
+
+
+def judged(subject: Subject, wanted: Settings, answers: Answers) -> Judged:
     """Run one subject and word what was seen, diagnosed and with the smallest cases."""
     assumed: list[Convention] = []
     narrower = narrower_format(subject) if wanted.infer else None
@@ -52,7 +66,7 @@ def judged(
     oracles = crosscheck(checker, answers, _small_sizes(seen), forward_right=forward_right)
     smallest_cases = {q: _smallest(seen, q, js) for q, js in wrong.items()}
     wording = Wording(seen, diagnoses, smallest_cases, oracles, assumed)
-    return seen, [*wording.findings(), *oracles.findings]
+    return Judged(seen, [*wording.findings(), *oracles.findings], smallest_cases)
 
 
 def _diagnosed(

@@ -19,6 +19,7 @@ from backproof.isolation.messages import Adapt, stated
 from backproof.isolation.remote import BrokenError, ElsewhereError, Remote
 from backproof.isolation.supervisor import Limits
 from backproof.loading import Loaded, load
+from backproof.spec.errors import SpecError
 from backproof.spec.layer import Spec
 from backproof.subjects import Subject, SubjectError
 
@@ -45,11 +46,22 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Broken:
-    """A layer that ended its process, or hung, before it was known how it is called."""
+class Prepared:
+    """A layer that is ready to be judged, or why it is not.
+
+    Attributes:
+        label: what reports call it.
+        subject: the layer; None where there is none.
+        broken: what it did while it was being found out how it is called.
+        unusable: why it is no layer, or not understood.
+        request: how another process loads it; None where none could.
+    """
 
     label: str
-    error: SubjectError
+    subject: Subject | None = None
+    broken: SubjectError | None = None
+    unusable: UsageError | SpecError | None = None
+    request: Adapt | None = None
 
 
 class Preparation:
@@ -72,36 +84,47 @@ class Preparation:
         for remote in self._remotes:
             remote.close()
 
-    def prepare(self, given: Any) -> Subject | Broken:
-        """The subject of an address, a class, a function or a ``Subject``.
+    def prepare(self, given: Any, *, alone: bool = True) -> Prepared:
+        """Find out about an address, a class, a function or a ``Subject``.
+
+        Args:
+            given: the layer.
+            alone: whether there is no other one, for whose sake to go on.
 
         Raises:
-            UsageError: it cannot be found or used.
-            NotInferredError: what it computes could not be found out.
-            SpecError: what was asked for makes no sense.
+            UsageError: it is alone, and cannot be found or used.
+            NotInferredError: it is alone, and what it computes could not be found out.
+            SpecError: it is alone, and what was asked for makes no sense.
         """
         if isinstance(given, Subject):
-            return given
-        if self._limits is None:
-            return self._here(given)
+            return Prepared(given.label, given)
+        try:
+            return self._prepared(given)
+        except (UsageError, SpecError) as error:
+            if alone:
+                raise
+            return Prepared(_label(given), unusable=error)
+
+    def _prepared(self, given: Any) -> Prepared:
         request = self._request(given)
-        if request is None:
-            return self._here(given, "it runs in backproof's own process: no other could import it")
+        if self._limits is None or request is None:
+            why = "" if self._limits is None else "no other could import it"
+            return self._here(given, request, why)
         for earlier in self._remotes:
             # Many layers do not keep as many processes waiting: a run starts one again.
             earlier.close()
         remote = Remote(request, self._limits)
         self._remotes.append(remote)
         try:
-            return self._declared(remote.subject())
+            subject = self._declared(remote.subject())
         except ElsewhereError:
-            why = "it runs in backproof's own process: another one would not import the same code"
-            return self._here(given, why)
+            return self._here(given, None, "another one would not import the same code")
         except BrokenError as broken:
-            label = request.label or _label(request.addresses[0])
-            return Broken(label, broken.error)
+            label = request.label or _label(given)
+            return Prepared(label, broken=broken.error, request=request)
+        return Prepared(subject.label, subject, request=request)
 
-    def _here(self, given: Any, fact: str = "") -> Subject:
+    def _here(self, given: Any, request: Adapt | None, why: str) -> Prepared:
         asked = self._asked
         with guarded():
             found = load(given) if isinstance(given, str) else loaded(given)
@@ -113,7 +136,9 @@ class Preparation:
                 scale=asked.scale,
                 mapping=asked.mapping,
             )
-        return self._declared(replace(adapted, facts=(*adapted.facts, *filter(None, (fact,)))))
+        facts = [f"it runs in backproof's own process: {why}"] if why else []
+        subject = self._declared(replace(adapted, facts=(*adapted.facts, *facts)))
+        return Prepared(subject.label, subject, request=request)
 
     def _declared(self, subject: Subject) -> Subject:
         if self._asked.accumulate is None:
@@ -178,7 +203,9 @@ def _is_there(module: ModuleType, name: str, wanted: Any) -> bool:
     return found is wanted
 
 
-def _label(address: str) -> str:
-    """What reports call the layer of an address that could not be loaded."""
-    where, _, name = address.rpartition(":")
+def _label(given: Any) -> str:
+    """What reports call a layer that could not be loaded."""
+    if not isinstance(given, str):
+        return getattr(given, "__qualname__", type(given).__name__)
+    where, _, name = given.rpartition(":")
     return f"{Path(where).name}:{name}"

@@ -29,6 +29,7 @@ class Settings:
         controls: whether mistakes are planted.
         infer: whether what a layer means by its results may be found out from them (a mean over
             the samples for a sum, a narrower format); else it is judged as it was given.
+        only: cases to run in place of generated ones.
     """
 
     examples: int = 100
@@ -36,6 +37,7 @@ class Settings:
     formats: tuple[str, ...] = ("float64", "float32", "float16")
     controls: bool = True
     infer: bool = True
+    only: tuple[Case, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def observe(subject: Subject, wanted: Settings) -> Observations:
     checker = Checker(subject)
     seen = Observations(subject, checker)
     seen.control = Controls(checker) if wanted.controls else None
-    for number, case in enumerate(_cases(checker.inputs, wanted)):
+    for number, case in enumerate(wanted.only or _cases(checker.inputs, wanted)):
         done = checker.run(case)
         _take(seen, case, done, controls=number < wanted.examples)
         if done.error is not None and done.error.fault is not None:

@@ -19,6 +19,7 @@ COMMANDS = {
     "derive": "Derive the gradients of a layer given as equations.",
     "compare": "Judge claims such as dW = dZ^T X.",
     "check-certificate": "Replay a certificate that derive or compare wrote.",
+    "replay": "Run recorded failures again.",
     "report": "Show the findings of an earlier run again.",
 }
 

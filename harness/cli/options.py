@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class Output:
     exit_zero: bool
 
 
-_FILES = ("json", "markdown")
+_FILES = ("json", "html", "markdown", "junit", "sarif")
 
 
 def shared(command: F) -> F:
@@ -41,13 +42,15 @@ def shared(command: F) -> F:
     for option in reversed(
         [
             click.option("--json", metavar="FILE", help="Write JSON; - for standard output."),
+            click.option("--html", metavar="FILE", help="Write one self-contained page."),
             click.option("--markdown", metavar="FILE", help="Write Markdown."),
+            click.option("--junit", metavar="FILE", help="Write JUnit XML."),
+            click.option("--sarif", metavar="FILE", help="Write SARIF 2.1.0."),
             click.option(
                 "--format",
-                type=click.Choice(["text", "json"]),
-                default="text",
+                type=click.Choice(["text", "json", "github"]),
                 envvar="BACKPROOF_FORMAT",
-                help="What is printed.",
+                help="What is printed: text, in GitHub Actions its annotations (github), or json.",
             ),
             click.option(
                 "--quiet", "-q", is_flag=True, envvar="BACKPROOF_QUIET", help="Findings only."
@@ -104,6 +107,39 @@ def stated(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def limited(command: F) -> F:
+    """Add the options that say what a layer may take."""
+    for option in reversed(
+        [
+            click.option(
+                "--timeout",
+                type=click.FloatRange(0, min_open=True),
+                default=20.0,
+                envvar="BACKPROOF_TIMEOUT",
+                show_default=True,
+                metavar="SECONDS",
+                help="For one call of a layer's code.",
+            ),
+            click.option(
+                "--memory",
+                type=click.FloatRange(0),
+                default=8.0,
+                envvar="BACKPROOF_MEMORY",
+                show_default=True,
+                metavar="GIB",
+                help="Of a layer's process; 0: no limit.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def memory_of(values: dict[str, Any]) -> int:
+    """The bytes that the option of ``limited`` allows."""
+    return int(values["memory"] * 2**30)
 
 
 def certified(command: F) -> F:
@@ -183,8 +219,13 @@ def output_of(values: dict[str, Any]) -> Output:
         raise UsageError("only one rendering can go to standard output")
     return Output(
         files,
-        *(values.pop(k) for k in ("format", "quiet", "color", "seed", "strict", "exit_zero")),
+        values.pop("format") or ("github" if os.environ.get("GITHUB_ACTIONS") else "text"),
+        *(values.pop(k) for k in ("quiet", "color", "seed", "strict", "exit_zero")),
     )
+
+
+# What the pytest plugin takes from the settings, and no command does.
+_OF_TESTS = ("layers",)
 
 
 def settings_file() -> Path | None:
@@ -215,6 +256,8 @@ def settings_map(commands: dict[str, click.Command]) -> dict[str, Any]:
     }
     defaults: dict[str, Any] = {}
     for key, value in table.items():
+        if key in _OF_TESTS:
+            continue
         name = key.replace("-", "_")
         if name not in known:
             raise UsageError(

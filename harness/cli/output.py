@@ -34,32 +34,75 @@ def exit_code(report: Report, output: Output) -> int:
 
 
 def emit(report: Report, output: Output) -> int:
-    """Print and write a report; return the exit code."""
+    """Print and write a report; return the exit code.
+
+    Raises:
+        UsageError: a file cannot be written.
+    """
     from backproof.reports.errors import ReportError
     from backproof.reports.registry import renderer
-    from backproof.reports.render_terminal import render as render_text
     from backproof.reports.write import write_text
 
-    to_stdout = next((kind for kind, path in output.files if path == "-"), None)
-    for kind, path in output.files:
-        if path != "-":
-            try:
+    try:
+        for kind, path in output.files:
+            if path != "-":
                 write_text(Path(path), renderer(kind)(report))
-            except ReportError as error:
-                raise UsageError(str(error)) from None
-    kind = to_stdout or ("json" if output.format == "json" else "text")
+        to_stdout = next((kind for kind, path in output.files if path == "-"), None)
+        text = _printed(report, output, to_stdout or output.format)
+    except ReportError as error:
+        raise UsageError(str(error)) from None
+    click.echo(text, nl=not text.endswith("\n"), color=True)
+    if output.format == "github":
+        _add_to_summary(report)
+    return exit_code(report, output)
+
+
+def _printed(report: Report, output: Output, kind: str) -> str:
+    """What goes to standard output."""
+    from backproof.reports.registry import renderer
+
     if kind == "text":
-        text = render_text(
+        from backproof.reports.render_terminal import render
+
+        return render(
             report,
             width=shutil.get_terminal_size((100, 24)).columns,
             color=use_color(output.color),
             quiet=output.quiet,
             unicode=_unicode(),
         )
-    else:
-        text = renderer(kind)(report)
-    click.echo(text, nl=not text.endswith("\n"), color=True)
-    return exit_code(report, output)
+    if kind == "github":
+        from backproof.reports.render_github import render as render_github
+
+        return render_github(report, root=os.environ.get("GITHUB_WORKSPACE") or None)
+    return renderer(kind)(report)
+
+
+def _add_to_summary(report: Report) -> None:
+    """Append a report to the summary of a job on GitHub, where there is one.
+
+    A summary that cannot be written is no reason to fail: a verdict stands.
+    """
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return
+    from backproof.reports.errors import ReportError
+    from backproof.reports.render_github import MOST_SUMMARY
+    from backproof.reports.render_markdown import render
+    from backproof.reports.write import append_text
+
+    try:
+        room = MOST_SUMMARY - _size(Path(path))
+        append_text(path, render(report, limit=max(room, 0)))
+    except ReportError as error:
+        click.echo(f"warning: the job's summary is not written: {error}", err=True)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def use_color(choice: str) -> bool:

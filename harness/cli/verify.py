@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from backproof.cli.options import output_of, shared
+from backproof.cli.options import limited, memory_of, output_of, shared
 from backproof.errors import UsageError
 
 
@@ -38,29 +38,12 @@ from backproof.errors import UsageError
     "--examples", type=click.IntRange(1), envvar="BACKPROOF_EXAMPLES", help="Cases for each layer."
 )
 @click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=20.0,
-    envvar="BACKPROOF_TIMEOUT",
-    show_default=True,
-    metavar="SECONDS",
-    help="For one run of a layer.",
-)
-@click.option(
-    "--memory",
-    type=click.FloatRange(0),
-    default=8.0,
-    envvar="BACKPROOF_MEMORY",
-    show_default=True,
-    metavar="GIB",
-    help="Of a layer's process; 0: no limit.",
-)
-@click.option(
     "--in-process",
     is_flag=True,
     envvar="BACKPROOF_IN_PROCESS",
     help="Run layers in this process, not in one of their own.",
 )
+@limited
 @shared
 def verify(**values: Any) -> int:
     """Check the forward and backward pass of layers.
@@ -73,6 +56,7 @@ def verify(**values: Any) -> int:
     mapping = dict(_pair(text) for text in values["mapping"])
     from backproof.api import verify as verify_layers
     from backproof.cli.output import emit
+    from backproof.recording import FOLDER
 
     report = verify_layers(
         list(values["subjects"]) or None,
@@ -85,13 +69,17 @@ def verify(**values: Any) -> int:
         examples=values["examples"],
         in_process=values["in_process"],
         timeout=values["timeout"],
-        memory=int(values["memory"] * 2**30),
+        memory=memory_of(values),
         seed=output.seed,
+        record=FOLDER,
         progress=None if output.quiet or not _shows_progress() else _progress,
     )
     if _shows_progress():
         click.echo("\r\033[K", err=True, nl=False)
-    return emit(report, output)
+    code = emit(report, output)
+    if not report.ok and not output.quiet:
+        click.echo("recorded in .backproof: 'backproof replay' runs what failed again", err=True)
+    return code
 
 
 def _pair(text: str) -> tuple[str, str]:
