@@ -15,9 +15,10 @@ from backproof.defaults import with_defaults
 from backproof.gate import Progress, judge_all
 from backproof.isolation.supervisor import Limits
 from backproof.preparing import Asked, Preparation, Prepared
-from backproof.reports.finding import Report
+from backproof.reports.finding import Report, Verdict
 from backproof.spec.layer import Spec
 from backproof.stating import state
+from backproof.surroundings import kept_surroundings
 from backproof.theorems import depth_findings, initialiser_findings
 from backproof.verifying import Settings
 
@@ -32,8 +33,21 @@ class Refuted(AssertionError):
     def __init__(self, report: Report) -> None:
         from backproof.reports.render_terminal import render
 
-        super().__init__("\n" + render(report, width=100, color=False))
+        super().__init__(f"{_headline(report)}\n{render(report, width=100, color=False)}")
         self.report = report
+
+
+def _headline(report: Report) -> str:
+    """What is wrong, in one line: the first that a test runner shows."""
+    wrong: dict[str, list[str]] = {}
+    for finding in report.findings:
+        if finding.verdict in (Verdict.REFUTED, Verdict.ERROR):
+            what = finding.quantity or finding.check
+            kind = "" if finding.mistake is None else f" ({finding.mistake.kind})"
+            said = wrong.setdefault(finding.subject or "", [])
+            if not any(part.split(" (")[0] == what for part in said):
+                said.append(f"{what}{kind}")
+    return "; ".join(f"{layer}: {', '.join(parts)}" for layer, parts in wrong.items())
 
 
 def verify(
@@ -85,7 +99,7 @@ def verify(
         SpecError: the spec is wrong.
     """
     # A layer's module may call np.seterr: our own arithmetic does not go by that.
-    with np.errstate(all="ignore"):
+    with kept_surroundings(), np.errstate(all="ignore"):
         if spec == "dense" and layout is None and subject is not None:
             # The name alone leaves the layout open: it is found out, as without the name.
             spec = None

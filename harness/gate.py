@@ -90,7 +90,8 @@ def _failures(
         case = None
         if found is not None and finding.check in (Check.CRASH, Check.TIMEOUT):
             case = next((c.case for c in found.seen.crashes), None)
-        elif found is not None:
+        elif found is not None and finding.check in (Check.GRADIENT, Check.FORWARD):
+            # A wrong shape, or one that is not finite, shows in the values as well.
             shown = found.smallest.get(finding.quantity or "")
             case = None if shown is None else shown.case
         if found is not None and case is None:

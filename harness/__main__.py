@@ -1,0 +1,5 @@
+"""``python -m backproof`` is ``backproof``."""
+
+from backproof.cli.main import main
+
+main()
