@@ -14,6 +14,7 @@ from backproof.comparing import compare_claims
 from backproof.defaults import with_defaults
 from backproof.gate import Progress, judge_all
 from backproof.isolation.supervisor import Limits
+from backproof.oracles.formats import FORMATS
 from backproof.preparing import Asked, Preparation, Prepared
 from backproof.reports.finding import Report, Verdict
 from backproof.spec.layer import Spec
@@ -59,6 +60,8 @@ def verify(
     scale: str | None = None,
     mapping: Mapping[str, str] | None = None,
     accumulate: str | None = None,
+    elementary: float = 1.0,
+    dtypes: Sequence[str] = Settings.formats,
     examples: int | None = None,
     seed: int = 0,
     in_process: bool = False,
@@ -82,6 +85,10 @@ def verify(
         mapping: how the layer calls a tensor, such as ``{"W": "weights"}``.
         accumulate: the format in which the layer computes on purpose, such as "float32", where
             that is narrower than its inputs.
+        elementary: for a layer whose library's exp, tanh and the like are less exact than NumPy's:
+            how many times the usual bounds they may err.
+        dtypes: of the inputs, among "float64", "float32", "float16", "bfloat16"; most cases are
+            of the first.
         examples: cases for each layer, over all dtypes.
         seed: of all random choices.
         in_process: run the layer in this process, where one that hangs or crashes the
@@ -94,10 +101,15 @@ def verify(
         record: a folder in which what is refuted is kept for ``backproof replay``.
 
     Raises:
+        ValueError: no such dtype, or ``elementary`` is below 1.
         UsageError: the subject cannot be found, or what it is cannot be inferred; one among
             several gets a finding that says so.
         SpecError: the spec is wrong.
     """
+    if not dtypes or not set(dtypes) <= FORMATS.keys():
+        raise ValueError(f"dtypes are some of {', '.join(FORMATS)}, found {list(dtypes)}")
+    if not elementary >= 1.0:
+        raise ValueError(f"elementary is a factor from 1, found {elementary}")
     # A layer's module may call np.seterr: our own arithmetic does not go by that.
     with kept_surroundings(), np.errstate(all="ignore"):
         if spec == "dense" and layout is None and subject is not None:
@@ -109,12 +121,15 @@ def verify(
             return _verify_bundled(
                 Settings(examples or BUNDLED_EXAMPLES, seed, infer=False), progress
             )
-        asked = Asked(spec, layout, activation, scale or "sum", dict(mapping or {}), accumulate)
+        names = dict(mapping or {})
+        asked = Asked(spec, layout, activation, scale or "sum", names, accumulate, elementary)
         given = list(subject) if _is_many(subject) else [subject]
         limits = None if in_process else Limits(timeout, memory=memory)
         with Preparation(asked, limits) as preparation:
             layers = [preparation.prepare(g, alone=len(given) == 1) for g in given]
-            found = Settings(examples or Settings.examples, seed, infer=scale is None)
+            found = Settings(
+                examples or Settings.examples, seed, tuple(dtypes), infer=scale is None
+            )
             folder = None if record is None else Path(record)
             return judge_all(layers, found, progress, folder)
 

@@ -1,4 +1,4 @@
-"""Arrays as a layer gives them, as plain arrays: no subclass has a say in what its numbers are."""
+"""Arrays of numbers: as a layer gives them, and the types that they have."""
 
 from __future__ import annotations
 
@@ -6,8 +6,32 @@ from typing import Any
 
 import numpy as np
 
-_view = np.ndarray.view
+# Kept from before any layer ran: one that replaces NumPy's functions does not reach these.
+_view, _dtype = np.ndarray.view, np.dtype
 _NDARRAY = np.ndarray
+_KINDS = "fiubc"
+
+
+def number_type(name: str) -> np.dtype[Any]:
+    """The dtype of a name, also of one that NumPy does not have itself: bfloat16.
+
+    Raises:
+        TypeError: it is no type of numbers.
+    """
+    if name == "bfloat16":
+        import ml_dtypes
+
+        bfloat16: np.dtype[Any] = _dtype(ml_dtypes.bfloat16)
+        return bfloat16
+    found: np.dtype[Any] = _dtype(name)
+    if not is_number(found):
+        raise TypeError(f"{name} is no type of numbers")
+    return found
+
+
+def is_number(dtype: np.dtype[Any]) -> bool:
+    """Whether a dtype is one of numbers."""
+    return dtype.kind in _KINDS or dtype.name == "bfloat16"
 
 
 def plain(value: Any) -> Any:

@@ -17,6 +17,8 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from backproof.arrays import number_type
+from backproof.oracles.formats import FORMATS as PRECISIONS
 from backproof.spec.deriving.derive import Derivation
 from backproof.spec.normal_form.signs import Sign, stated
 from backproof.spec.program import Program
@@ -52,7 +54,8 @@ class Case:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Fresh arrays of the case's dtype."""
-        return {name: array.astype(self.format) for name, array in self.inputs.items()}
+        dtype = number_type(self.format)
+        return {name: array.astype(dtype) for name, array in self.inputs.items()}
 
 
 @dataclass(frozen=True)
@@ -250,8 +253,7 @@ def _near_kink(rng: np.random.Generator, shape: tuple[int, ...], format: str) ->
 
 
 def _subnormal(rng: np.random.Generator, shape: tuple[int, ...], format: str) -> FloatArray:
-    info = np.finfo(format)
-    scale = float(np.sqrt(float(info.tiny)))
+    scale = float(np.sqrt(PRECISIONS[format].tiny))
     return rng.standard_normal(shape) * scale * 2.0 ** rng.integers(-3, 4, shape)
 
 
@@ -277,14 +279,14 @@ def fill(kind: str, seed: int, shape: tuple[int, ...], format: str) -> FloatArra
     rng = np.random.default_rng(seed)
     make = VALUES.get(kind, _probability)
     with np.errstate(all="ignore"):
-        return make(rng, shape, format).astype(format).astype(np.float64)
+        return make(rng, shape, format).astype(number_type(format)).astype(np.float64)
 
 
 def make_case(inputs: Inputs, found: Mapping[str, int], format: str, kind: str, seed: int) -> Case:
     """A case whose numbers come from a seed; sizes that follow from others are put right."""
     found = inputs.consistent(found)
     exact = format
-    if inputs.rounded_to and np.finfo(inputs.rounded_to).bits < np.finfo(format).bits:
+    if inputs.rounded_to and PRECISIONS[inputs.rounded_to].u > PRECISIONS[format].u:
         exact = inputs.rounded_to
     arrays = {
         name: fill(_kind_for(inputs, kind), seed * 1009 + k, tuple(found[a] for a in axes), exact)

@@ -105,10 +105,10 @@ class Checker:
     def format(self, case: Case) -> Format:
         """The format that the subject works in: the inputs', or the narrower one it declares."""
         declared = self.subject.accumulate
-        given = FORMATS[case.format]
-        if declared is None or FORMATS[declared].u < given.u:
-            return given
-        return FORMATS[declared]
+        found = FORMATS[case.format]
+        if declared is not None and FORMATS[declared].u >= found.u:
+            found = FORMATS[declared]
+        return replace(found, elementary=self.subject.elementary)
 
     def run(self, case: Case, warm_up: Case | None = None) -> Run:
         """Run a fresh session at a case, after a first run at another case if one is given."""

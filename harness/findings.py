@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arrays import number_type
 from backproof.cases import Case, Inputs
 from backproof.checking import BAD, Judgement, State
 from backproof.conventions import Convention
@@ -407,11 +408,7 @@ class Wording:
         for quantity, formats in self.seen.dtypes.items():
             for given, returned in formats.items():
                 for name in sorted(returned - {given}):
-                    bits = np.dtype(given).itemsize
-                    try:
-                        less = np.dtype(name).itemsize < bits
-                    except TypeError:
-                        less = True
+                    less = number_type(name).itemsize < number_type(given).itemsize
                     (narrower if less else wider).append(f"{quantity} is {name} for {given}")
         if narrower:
             return self._plain(

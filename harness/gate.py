@@ -102,6 +102,7 @@ def _failures(
                 subject=layer.label,
                 request=layer.request,
                 accumulate=None if layer.subject is None else layer.subject.accumulate,
+                elementary=1.0 if layer.subject is None else layer.subject.elementary,
                 infer=wanted.infer,
                 case=None if case is None else recorded_case(case),
             )

@@ -35,6 +35,7 @@ class Asked:
         scale: ``sum`` or ``mean``.
         mapping: how it calls a tensor.
         accumulate: the narrower format in which it computes on purpose.
+        elementary: how many times the usual bounds its library's elementary functions may err.
     """
 
     spec: Spec | None
@@ -43,6 +44,7 @@ class Asked:
     scale: str
     mapping: Mapping[str, str]
     accumulate: str | None
+    elementary: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -141,9 +143,14 @@ class Preparation:
         return Prepared(subject.label, subject, request=request)
 
     def _declared(self, subject: Subject) -> Subject:
-        if self._asked.accumulate is None:
-            return subject
-        return replace(subject, accumulate=self._asked.accumulate)
+        asked = self._asked
+        if asked.accumulate is not None:
+            subject = replace(subject, accumulate=asked.accumulate)
+        if asked.elementary != 1.0:
+            fact = f"elementary functions may err {asked.elementary:g} times the usual bounds"
+            facts = (*subject.facts, f"{fact}, as declared")
+            subject = replace(subject, elementary=asked.elementary, facts=facts)
+        return subject
 
     def _request(self, given: Any) -> Adapt | None:
         """How another process would load it; None where none could."""

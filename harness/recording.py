@@ -35,6 +35,7 @@ class Failure(msgspec.Struct, frozen=True):
         subject: what reports call the layer.
         request: how the layer is loaded.
         accumulate: the format that it was declared to compute in.
+        elementary: how many times the usual bounds its elementary functions may err.
         infer: whether what it means by its results was found out from them.
         case: at which it failed; None where it could not even be tried out.
     """
@@ -45,6 +46,7 @@ class Failure(msgspec.Struct, frozen=True):
     accumulate: str | None
     infer: bool
     case: RecordedCase | None
+    elementary: float = 1.0
 
     @property
     def id(self) -> str:
@@ -84,8 +86,9 @@ def keep(folder: Path, failures: Mapping[str, Iterable[Failure]]) -> None:
         place = folder / _FAILURES
         place.mkdir(parents=True, exist_ok=True)
         (folder / ".gitignore").write_text("*\n", encoding="utf-8")
-        for path, old in _all(folder):
-            if old.subject in failures:
+        for path in _paths(folder):
+            old = _read(path)
+            if old is None or old.subject in failures:
                 path.unlink()
         for failure in (f for every in failures.values() for f in every):
             text = msgspec.json.format(msgspec.json.encode(failure), indent=1)
@@ -104,7 +107,12 @@ def kept(folder: Path, name: str | None) -> list[Failure]:
     Raises:
         UsageError: there is none.
     """
-    found = [failure for _, failure in _all(folder)]
+    found = []
+    for path in _paths(folder):
+        failure = _read(path)
+        if failure is None:
+            raise UsageError(f"{path} is no record of this version", "remove it, and verify again")
+        found.append(failure)
     if not found:
         raise UsageError(
             f"no failure is recorded in {folder}", "'backproof verify' records what it refutes"
@@ -119,11 +127,13 @@ def kept(folder: Path, name: str | None) -> list[Failure]:
     raise UsageError(f"no failure is recorded as '{name}'", f"recorded are {', '.join(listed)}")
 
 
-def _all(folder: Path) -> list[tuple[Path, Failure]]:
-    found = []
-    for path in sorted((folder / _FAILURES).glob("*.json")):
-        try:
-            found.append((path, msgspec.json.decode(path.read_bytes(), type=Failure)))
-        except (OSError, msgspec.MsgspecError) as error:
-            raise UsageError(f"{path}: {error}", "remove it") from None
-    return found
+def _paths(folder: Path) -> list[Path]:
+    return sorted((folder / _FAILURES).glob("*.json"))
+
+
+def _read(path: Path) -> Failure | None:
+    """The failure in a file; None for one that is damaged, or that another version wrote."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Failure)
+    except msgspec.MsgspecError:
+        return None

@@ -45,8 +45,7 @@ def _replayed(failure: Failure, limits: Limits, answers: Answers) -> Finding:
             subject = remote.subject()
         except BrokenError as broken:
             return broken_finding(failure.subject, broken.error)
-        if failure.accumulate is not None:
-            subject = replace(subject, accumulate=failure.accumulate)
+        subject = replace(subject, accumulate=failure.accumulate, elementary=failure.elementary)
         if failure.case is None:
             return _mended(failure, "it can be tried out now")
         case = case_from(failure.case)

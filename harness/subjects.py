@@ -119,6 +119,7 @@ class Subject:
         facts: sentences on what was inferred and what was taken for what.
         file: its source file, if there is one.
         accumulate: the format that it declares to accumulate in, if not that of its inputs.
+        elementary: how many times the usual bounds its library's elementary functions may err.
         assumes: what the caller has to do for its results to be right, as sentences.
         missing: for each gradient that it should give and does not, why.
         inferred: whether the spec is the nearest that was found, and nobody's statement.
@@ -134,6 +135,7 @@ class Subject:
     facts: tuple[str, ...] = ()
     file: str | None = None
     accumulate: str | None = None
+    elementary: float = 1.0
     assumes: tuple[str, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
     inferred: bool = False

@@ -9,13 +9,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from backproof.arrays import is_number, number_type
 from backproof.running import Run
 from backproof.spec.layer import Spec
 from backproof.subjects import Reported, Subject, SubjectError
 
 # Kept from before any layer ran: one that replaces NumPy's functions does not reach these.
-_ascontiguousarray, _frombuffer, _dtype = np.ascontiguousarray, np.frombuffer, np.dtype
-_KINDS = "fiubc"
+_ascontiguousarray, _frombuffer = np.ascontiguousarray, np.frombuffer
 
 
 class Array(msgspec.Struct, frozen=True):
@@ -160,20 +160,8 @@ def array_from(message: Array) -> NDArray[Any]:
     Raises:
         TypeError: its dtype is none of numbers.
     """
-    dtype = _number_type(message.dtype)
+    dtype = number_type(message.dtype)
     return _frombuffer(bytearray(message.data), dtype=dtype).reshape(message.shape)
-
-
-def _number_type(name: str) -> np.dtype[Any]:
-    if name == "bfloat16":
-        import ml_dtypes
-
-        bfloat16: np.dtype[Any] = _dtype(ml_dtypes.bfloat16)
-        return bfloat16
-    found: np.dtype[Any] = _dtype(name)
-    if found.kind not in _KINDS:
-        raise TypeError(f"{name} is no type of numbers")
-    return found
 
 
 def arrays_of(values: Mapping[str, Any]) -> Arrays:
@@ -181,12 +169,8 @@ def arrays_of(values: Mapping[str, Any]) -> Arrays:
     return {
         name: array_of(value)
         for name, value in values.items()
-        if type(value) is np.ndarray and _is_number(value.dtype)
+        if type(value) is np.ndarray and is_number(value.dtype)
     }
-
-
-def _is_number(dtype: np.dtype[Any]) -> bool:
-    return dtype.kind in _KINDS or dtype.name == "bfloat16"
 
 
 def arrays_from(messages: Arrays) -> dict[str, NDArray[Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -230,18 +230,3 @@ class RemoteSession:
     ) -> Performed:
         arrays = {name: array_of(np.asarray(array)) for name, array in inputs.items()}
         return self._remote.perform(self._place, Perform(0, arrays, wanted, watched))
-
-
-def isolated(request: Adapt, limits: Limits, accumulate: str | None) -> tuple[Remote, Subject]:
-    """A layer in a child, and the subject that it is.
-
-    Raises:
-        UsageError, NotInferredError, BrokenError: as ``Remote.subject``.
-    """
-    remote = Remote(request, limits)
-    try:
-        subject = remote.subject()
-    except BaseException:
-        remote.close()
-        raise
-    return remote, subject if accumulate is None else replace(subject, accumulate=accumulate)
