@@ -8,10 +8,10 @@ from fractions import Fraction
 from typing import Any
 
 import backproof
+from backproof.derived_forms import derived_form
 from backproof.reports.finding import (
     Check,
     Counterexample,
-    Derived,
     Evidence,
     Finding,
     Mistake,
@@ -74,7 +74,7 @@ def _finding(number: int, claim: Claim, spec: Spec | None, budget: float) -> Fin
     if spec is not None and quantity is not None:
         equation = spec.equation(quantity)
         if equation is not None:
-            derived = Derived(index=equation.index, matrix=equation.matrix, latex=equation.latex)
+            derived = derived_form(equation)
             if answer.kind is Kind.DIFFERENT:
                 correction = equation.index if "[" in claim.text else equation.matrix
                 mistake = _mistake(claim, quantity, until - time.monotonic())

@@ -76,7 +76,7 @@ def derivation_report(
     derived, equations = chosen_equations(spec, wanted, expand, mode)
     for equation in equations:
         row: dict[str, object] = {"quantity": equation.name, "of": equation.of}
-        for notation in ("index", "matrix", "einsum", "latex", "numpy", "jax"):
+        for notation in ("index", "matrix", "einsum", "latex", "mathml", "numpy", "jax"):
             row[notation] = equation_form(equation, notation)
         row["sympy"] = str(equation.sympy())
         row["steps"] = explain(equation)

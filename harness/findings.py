@@ -14,11 +14,11 @@ from backproof.checking import BAD, Judgement, State
 from backproof.conventions import Convention
 from backproof.correcting import corrected, right_code, same_code, used_by
 from backproof.crosscheck import CrossCheck
+from backproof.derived_forms import derived_form
 from backproof.diagnosis import Diagnosis
 from backproof.reports.finding import (
     Check,
     Counterexample,
-    Derived,
     Evidence,
     Finding,
     Mistake,
@@ -174,7 +174,7 @@ class Wording:
             quantity=quantity,
             subject=self.subject.label,
             convention=self.convention,
-            derived=Derived(index=equation.index, matrix=equation.matrix, latex=equation.latex),
+            derived=derived_form(equation),
             **rest,
         )
 

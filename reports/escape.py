@@ -102,6 +102,19 @@ def visible_lines(text: str) -> list[str]:
     return [_spelt_out(line.replace("\t", TAB)).rstrip() for line in lines]
 
 
+def shown(text: str) -> str:
+    """Make a text safe to show and change nothing else: spaces and line ends stay.
+
+    Args:
+        text: any text, of any origin.
+
+    Returns:
+        The text; tabs are four spaces, unsafe characters but line feeds are spelt out.
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join(_spelt_out(line.replace("\t", TAB)) for line in lines)
+
+
 def code_lines(text: str) -> list[str]:
     """Make lines of code safe to show, without the indentation that they have in their file.
 
@@ -118,6 +131,20 @@ def code_lines(text: str) -> list[str]:
         del lines[-1]
     depth = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
     return [line[depth:] for line in lines]
+
+
+def clipped(text: str, limit: int) -> str:
+    """Cut a text that is too long for what is to hold it, and say how much is missing.
+
+    Args:
+        text: any text.
+        limit: how many characters of it are kept at most.
+
+    Returns:
+        The text itself, or its beginning and a note of the form ``… (12 more characters)``.
+    """
+    left_out = len(text) - limit
+    return text if left_out <= 0 else f"{text[:limit]}… ({left_out} more characters)"
 
 
 def ascii_only(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from typing import Any
 
@@ -92,11 +93,12 @@ class Mistake(_Record, frozen=True):
 
 
 class Derived(_Record, frozen=True):
-    """The equation that follows from the specification, in three notations."""
+    """The equation that follows from the specification, in up to four notations."""
 
     index: str | None = None
     matrix: str | None = None
     latex: str | None = None
+    mathml: str | None = None
 
 
 class Counterexample(_Record, frozen=True):
@@ -209,3 +211,37 @@ class Report(_Record, frozen=True):
 
     def __bool__(self) -> bool:
         return self.ok
+
+    def to_html(self, path: str | os.PathLike[str]) -> None:
+        """Write the report as one HTML file that needs nothing else.
+
+        Args:
+            path: the file; its folder has to exist.
+
+        Raises:
+            ReportError: the file can't be written; the message says why.
+        """
+        self._write("html", path)
+
+    def to_json(self, path: str | os.PathLike[str]) -> None:
+        """Write the report as JSON, which ``backproof report`` reads; else as :meth:`to_html`."""
+        self._write("json", path)
+
+    def to_markdown(self, path: str | os.PathLike[str]) -> None:
+        """Write the report as GitHub-flavoured Markdown; else as :meth:`to_html`."""
+        self._write("markdown", path)
+
+    def to_junit(self, path: str | os.PathLike[str]) -> None:
+        """Write the report as JUnit XML; else as :meth:`to_html`."""
+        self._write("junit", path)
+
+    def to_sarif(self, path: str | os.PathLike[str]) -> None:
+        """Write the report as SARIF 2.1.0; else as :meth:`to_html`."""
+        self._write("sarif", path)
+
+    def _write(self, form: str, path: str | os.PathLike[str]) -> None:
+        # The renderings know this module, so that it can know them only when it is used.
+        from backproof.reports.registry import renderer
+        from backproof.reports.write import write_text
+
+        write_text(path, renderer(form)(self))

@@ -181,6 +181,21 @@ def alike(findings: Iterable[Finding]) -> list[tuple[Finding, list[Finding]]]:
     return [(group[0], group) for group in kinds.values()]
 
 
+def alike_by_place(findings: Iterable[Finding]) -> list[tuple[Finding, list[Finding]]]:
+    """Join findings that say the same of one place, as those of a layer in all its layouts do.
+
+    Args:
+        findings: findings in the order to show them.
+
+    Returns:
+        As :func:`alike`.
+    """
+    places: dict[object, list[Finding]] = {}
+    for finding in findings:
+        places.setdefault((finding.where, _content(finding)), []).append(finding)
+    return [(group[0], group) for group in places.values()]
+
+
 def _content(finding: Finding) -> bytes:
     return repr(msgspec.structs.replace(finding, id="", subject=None, where=None)).encode(
         errors="backslashreplace"

@@ -6,7 +6,14 @@ import os
 from collections.abc import Callable
 from pathlib import PurePath
 
-from backproof.reports import render_json, render_markdown, render_terminal
+from backproof.reports import (
+    render_github,
+    render_json,
+    render_junit,
+    render_markdown,
+    render_sarif,
+    render_terminal,
+)
 from backproof.reports.errors import ReportError
 from backproof.reports.finding import Report
 
@@ -15,19 +22,34 @@ Renderer = Callable[[Report], str]
 _TEXT_WIDTH = 100
 
 
+def _html(report: Report) -> str:
+    # The templates' library is loaded only for those who want a page.
+    from backproof.reports.render_html import render
+
+    return render(report)
+
+
 def _text(report: Report) -> str:
     return render_terminal.render(report, width=_TEXT_WIDTH, color=False)
 
 
 renderers: dict[str, Renderer] = {
+    "github": render_github.render,
+    "html": _html,
     "json": render_json.render,
+    "junit": render_junit.render,
     "markdown": render_markdown.render,
+    "sarif": render_sarif.render,
     "text": _text,
 }
 """From a format's name to what renders a report in it."""
 
 suffixes: dict[str, str] = {
+    ".html": "html",
+    ".htm": "html",
     ".json": "json",
+    ".xml": "junit",
+    ".sarif": "sarif",
     ".md": "markdown",
     ".markdown": "markdown",
     ".txt": "text",

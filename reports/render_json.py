@@ -16,6 +16,8 @@ from backproof.reports.finding import SCHEMA, Control, Finding, Report, Verdict
 
 _LINE = 100
 _INDENT = 2
+# Arrays have at most 64 axes; what lies deeper than this was not written by a run.
+_DEEPEST = 100
 _SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _SCHEMA_URI = "https://json-schema.org/draft/2020-12/schema"
 
@@ -88,8 +90,8 @@ def read(text: str) -> Report:
         again; elsewhere in free-form values (the environment, the gradients) they stay strings.
 
     Raises:
-        ReportError: the text is no JSON, is of another schema, lacks a key or has an unknown one,
-            or its counts contradict its findings; the message says where.
+        ReportError: the text is no JSON, is nested too deeply, is of another schema, lacks a key
+            or has an unknown one, or its counts contradict its findings; the message says where.
     """
     document = _parsed(text)
     schema = document.get("schema")
@@ -162,9 +164,27 @@ def _parsed(text: str) -> dict[str, Any]:
         ) from error
     except (ValueError, RecursionError) as error:
         raise ReportError(f"broken JSON: {error}") from error
+    if _is_deeper(document, _DEEPEST):
+        raise ReportError(f"not a report of backproof: it is nested deeper than {_DEEPEST} levels")
     if not isinstance(document, dict):
         raise ReportError(f"not a report of backproof: a JSON {_json_type(document)}, no object")
     return document
+
+
+def _is_deeper(value: Any, limit: int) -> bool:
+    """Tell whether lists and objects are nested deeper than a limit, level by level."""
+    level = [value]
+    for _ in range(limit + 1):
+        inner: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                inner += item.values()
+            elif isinstance(item, list):
+                inner += item
+        if not inner:
+            return False
+        level = inner
+    return True
 
 
 def _json_type(value: object) -> str:

@@ -18,6 +18,8 @@ from backproof.reports.wording import NEEDS_BLOCK
 _SIGNS = wording.UNICODE_SIGNS
 _WIDTH = 96
 _MOST_TABLES_OF_SUBJECTS = 2
+# What the line that counts left-out sections takes at most.
+_CUT_RESERVE = 100
 
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "|": "&#124;"}
 _MARKUP = re.compile(r"[\\`*_\[\]~$#<>&|]")
@@ -30,18 +32,36 @@ _FORMS = ("index", "matrix", "einsum", "latex", "mathml", "sympy")
 _PROGRAMS = ("numpy", "jax")
 
 
-def render(report: Report) -> str:
+def render(report: Report, limit: int | None = None) -> str:
     """Render a report as GitHub-flavoured Markdown.
 
     Args:
         report: the run.
+        limit: how many bytes there is room for; None for any number. Sections that don't fit,
+            such as the block of a finding, are left out as a whole, and counted.
 
     Returns:
         A document with one heading of the first level. What the report quotes is shown as
         written: none of it is taken for markup, HTML, a mention or a link, and characters that
-        an editor would obey are spelt out.
+        an editor would obey are spelt out. With a limit too small for anything, an empty text.
     """
-    return "\n\n".join(_parts(report)) + "\n"
+    sections = list(_sections(report))
+    whole = _joined(sections) + "\n"
+    if limit is None or len(whole.encode()) <= limit:
+        return whole
+    kept: list[str] = []
+    left, left_out = limit - _CUT_RESERVE, 0
+    for section in sections:
+        size = len(section.encode()) + 2
+        if size <= left:
+            kept.append(section)
+            left -= size
+        else:
+            left_out += 1
+    if not kept:
+        return ""
+    told = wording.plural(left_out, "section")
+    return _joined([*kept, f"_{told} left out: there is no room for more here._"]) + "\n"
 
 
 def text(content: str) -> str:
@@ -91,31 +111,38 @@ def _cell_code(content: str) -> str:
     return f"<code>{text(content)}</code>" if "|" in content else code(content)
 
 
-def _parts(report: Report) -> Iterator[str]:
+def _sections(report: Report) -> Iterator[str]:
+    """Yield what may be left out as a whole: the block of a finding, the tables, the notes."""
     verdict, word = wording.outcome(report)
-    yield f"# {_SIGNS.of(verdict)} backproof {text(report.command)}: {word}"
+    head = [f"# {_SIGNS.of(verdict)} backproof {text(report.command)}: {word}"]
     if report.gradients is not None:
-        yield from _gradients(report.gradients)
+        yield from head
+        yield from map(_joined, _gradients(report.gradients))
     else:
         counts = wording.summary_counts(report)
-        yield _table([kind.value for kind, _ in counts], [[str(n) for _, n in counts]], "r" * 6)
-        yield from _findings(report)
-    yield from _notes(report.notes)
-    yield from _controls(report.controls)
-    yield from _environment(report)
+        head.append(
+            _table([kind.value for kind, _ in counts], [[str(n) for _, n in counts]], "r" * 6)
+        )
+        yield _joined(head)
+        yield from filter(None, map(_joined, _findings(report)))
+    yield from filter(None, map(_joined, (_notes(report.notes), _controls(report.controls))))
+    yield _joined(_environment(report))
 
 
-def _findings(report: Report) -> Iterator[str]:
+def _joined(parts: Iterable[str]) -> str:
+    return "\n\n".join(parts)
+
+
+def _findings(report: Report) -> Iterator[Iterable[str]]:
     if report.command == "compare":
-        for finding in report.findings:
-            yield from _block(finding)
+        yield from map(_block, report.findings)
         return
     for first, group in grids.alike(f for f in report.findings if f.verdict in NEEDS_BLOCK):
-        yield from _block(first, group)
+        yield _block(first, group)
     if any(finding.subject is not None for finding in report.findings):
-        yield from _subjects(report.findings)
+        yield _subjects(report.findings)
     else:
-        yield from _statements(report.findings)
+        yield _statements(report.findings)
 
 
 # Tables
@@ -337,21 +364,23 @@ def _environment(report: Report) -> Iterator[str]:
 # Derivations
 
 
-def _gradients(gradients: Sequence[dict[str, Any]]) -> Iterator[str]:
-    for gradient in gradients:
-        yield f"## {text(str(gradient.get('quantity', '')))}"
-        forms = [
-            f"- {form}: {code(str(gradient[form]))}"
-            for form in _FORMS
-            if gradient.get(form) is not None
-        ]
-        if forms:
-            yield "\n".join(forms)
-        if gradient.get("latex"):
-            yield fence(str(gradient["latex"]), "math")
-        if steps := wording.steps(gradient):
-            yield "\n".join(f"1. {code(step)}" for step in steps)
+def _gradients(gradients: Sequence[dict[str, Any]]) -> Iterator[Iterable[str]]:
+    yield from map(_gradient, gradients)
     for form in _PROGRAMS:
         for program in wording.programs(gradients, form):
-            yield f"## {form}"
-            yield fence(program, "python")
+            yield [f"## {form}", fence(program, "python")]
+
+
+def _gradient(gradient: dict[str, Any]) -> Iterator[str]:
+    yield f"## {text(str(gradient.get('quantity', '')))}"
+    forms = [
+        f"- {form}: {code(str(gradient[form]))}"
+        for form in _FORMS
+        if gradient.get(form) is not None
+    ]
+    if forms:
+        yield "\n".join(forms)
+    if gradient.get("latex"):
+        yield fence(str(gradient["latex"]), "math")
+    if steps := wording.steps(gradient):
+        yield "\n".join(f"1. {code(step)}" for step in steps)

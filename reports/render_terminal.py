@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from backproof.reports import grids, matrices, wording
@@ -510,28 +509,16 @@ def _written_and_follows(page: _Page, finding: Finding) -> None:
     page.put(grid, indent=_GAP)
 
 
-_TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
-
-
 def _underline_difference(page: _Page, written: Text, follows: Text) -> None:
     """Underline what has to go or, when nothing has to, what is missing."""
-    old, new = _TOKEN.findall(written.plain), _TOKEN.findall(follows.plain)
-    start = _count_equal(old, new)
-    end = _count_equal(old[start:][::-1], new[start:][::-1])
-    if start == 0 and end == 0:
+    changed = wording.change(written.plain, follows.plain)
+    if changed is None:
         # Nothing in common: a line under everything would say nothing.
         return
-    before = "".join(old[:start])
-    gone, come = "".join(old[start : len(old) - end]), "".join(new[start : len(new) - end])
-    if gone.strip():
-        _underline(page, written, before, gone, "^", "red")
-    elif come.strip():
-        _underline(page, follows, before, come, "+", "green")
-
-
-def _count_equal(one: Sequence[str], other: Sequence[str]) -> int:
-    couples = zip(one, other, strict=False)
-    return sum(1 for _ in takewhile(lambda couple: couple[0] == couple[1], couples))
+    if changed.gone.strip():
+        _underline(page, written, changed.before, changed.gone, "^", "red")
+    elif changed.come.strip():
+        _underline(page, follows, changed.before, changed.come, "+", "green")
 
 
 def _underline(page: _Page, line: Text, before: str, part: str, sign: str, style: str) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any, NamedTuple
 
-from backproof.reports.escape import ascii_only, code_lines, visible, visible_lines
+from backproof.reports.escape import ascii_only, clipped, code_lines, visible, visible_lines
 from backproof.reports.finding import (
     Control,
     Evidence,
@@ -24,6 +26,9 @@ FOLLOWS = "follows:"
 # Findings of these verdicts get a block of their own; the rest a line or a cell of a table.
 NEEDS_BLOCK = frozenset({Verdict.REFUTED, Verdict.ERROR, Verdict.UNKNOWN, Verdict.ASSUMES})
 
+# What makes a run fail.
+WRONG = frozenset({Verdict.REFUTED, Verdict.ERROR})
+
 # From the worst to the best: a cell that stands for several findings shows the worst of them.
 WORST_FIRST = (
     Verdict.ERROR,
@@ -31,6 +36,16 @@ WORST_FIRST = (
     Verdict.UNKNOWN,
     Verdict.UNREAD,
     Verdict.ASSUMES,
+    Verdict.HOLDS,
+)
+
+# What a reader wants first: what is surely wrong, then what may hide something wrong.
+READING_ORDER = (
+    Verdict.REFUTED,
+    Verdict.ERROR,
+    Verdict.UNKNOWN,
+    Verdict.ASSUMES,
+    Verdict.UNREAD,
     Verdict.HOLDS,
 )
 
@@ -134,6 +149,124 @@ def title(finding: Finding) -> str:
     if finding.mistake is None or finding.mistake.kind is MistakeKind.OTHER:
         return finding.check.value
     return finding.mistake.kind.value.replace("-", " ")
+
+
+_LONGEST_NAME = 120
+
+
+def short(name: str) -> str:
+    """Return a name on one line, safe to show, and cut where it's far too long for a name."""
+    return visible(clipped(name, _LONGEST_NAME))
+
+
+def headline(finding: Finding) -> str:
+    """Say on one line what a finding is about and what is the matter with it.
+
+    Args:
+        finding: any finding.
+
+    Returns:
+        For instance ``"dW refuted: operands swapped"``, ``"crash: error"``; safe to show.
+    """
+    named = f"{short(finding.quantity)} " if finding.quantity else ""
+    return f"{named}{finding.verdict.value}: {title(finding)}"
+
+
+def code(finding: Finding) -> str:
+    """Return a name for findings of this kind that never changes: the check and the mistake.
+
+    Args:
+        finding: any finding.
+
+    Returns:
+        ``"gradient/operands-swapped"``; ``"gradient"`` for a finding without a mistake.
+    """
+    if finding.mistake is None:
+        return finding.check.value
+    return f"{finding.check.value}/{finding.mistake.kind.value}"
+
+
+def for_reading(findings: Iterable[Finding]) -> list[Finding]:
+    """Put findings in the order in which they are best read: refuted ones first.
+
+    Args:
+        findings: findings; those of one verdict stay in their own order.
+    """
+    return sorted(findings, key=lambda finding: READING_ORDER.index(finding.verdict))
+
+
+def explanation(finding: Finding, longest: int) -> str:
+    """Write what a person needs to know of a finding as plain text, for formats without layout.
+
+    Args:
+        finding: any finding.
+        longest: how many characters of each part are shown.
+
+    Returns:
+        Lines: what is written and what follows from the specification, what is the matter, the
+        smallest case in words, what it holds under, the oracles that disagree, notes. Safe to
+        show.
+    """
+    parts: list[str] = []
+    for label, content in ((WRITTEN, finding.statement), (FOLLOWS, what_follows(finding))):
+        if content is not None:
+            lines = code_lines(clipped(content, longest))
+            parts.append("\n".join([f"{label}  {lines[0]}" if lines else label, *lines[1:]]))
+    said = [*sentences(finding)]
+    if finding.counterexample is not None and finding.counterexample.sentence:
+        said.append(finding.counterexample.sentence)
+    if finding.shapes is not None and finding.verdict in WRONG and not said:
+        said.append(f"expected {finding.shapes.expected}, found {finding.shapes.got}")
+    if finding.assumption:
+        said.append(f"holds if {finding.assumption}")
+    if finding.convention:
+        said.append(f"read as {finding.convention}")
+    parts += ["\n".join(visible_lines(clipped(sentence, longest))) for sentence in said]
+    against = [item.oracle for item in finding.evidence if item.agrees is False]
+    if against:
+        parts.append(visible(clipped(f"against it: {', '.join(against)}", longest)))
+    parts += [visible(clipped(f"note: {note}", longest)) for note in finding.notes]
+    return "\n".join(parts)
+
+
+_TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
+
+
+class Change(NamedTuple):
+    """What differs between two lines: both are ``before``, then ``gone`` or ``come``, ``after``."""
+
+    before: str
+    gone: str
+    come: str
+    after: str
+
+
+def change(written: str, follows: str) -> Change | None:
+    """Find the part of a line that another line replaces, by whole words.
+
+    Args:
+        written: the line as it stands.
+        follows: the line that ought to stand there.
+
+    Returns:
+        The parts, or None where the lines have no beginning and no end in common.
+    """
+    old, new = _TOKEN.findall(written), _TOKEN.findall(follows)
+    start = _count_equal(old, new)
+    end = _count_equal(old[start:][::-1], new[start:][::-1])
+    if start == 0 and end == 0:
+        return None
+    return Change(
+        "".join(old[:start]),
+        "".join(old[start : len(old) - end]),
+        "".join(new[start : len(new) - end]),
+        "".join(old[len(old) - end :]),
+    )
+
+
+def _count_equal(one: Sequence[str], other: Sequence[str]) -> int:
+    couples = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda couple: couple[0] == couple[1], couples))
 
 
 def place(where: Where | None) -> str:
@@ -250,6 +383,11 @@ def summary_counts(report: Report) -> list[tuple[Verdict, int]]:
     return [(verdict, counts[verdict]) for verdict in SUMMARY_ORDER]
 
 
+def counted(report: Report) -> str:
+    """Return how many findings have each verdict, on one line."""
+    return ", ".join(f"{count} {kind.value}" for kind, count in summary_counts(report))
+
+
 def outcome(report: Report) -> tuple[Verdict, str]:
     """Say in a word how a run ended.
 
@@ -265,6 +403,50 @@ def outcome(report: Report) -> tuple[Verdict, str]:
     if not report.findings and report.gradients is None:
         return Verdict.UNKNOWN, "nothing checked"
     return Verdict.HOLDS, "ok"
+
+
+_FEW_NAMES = 4
+
+
+def conclusion(report: Report) -> str:
+    """Say how a run ended in one sentence.
+
+    Args:
+        report: the run.
+
+    Returns:
+        A sentence that names what is wrong, or says how much holds; safe to show.
+    """
+    if report.gradients is not None:
+        return f"{plural(len(report.gradients), 'gradient')} derived."
+    if not report.findings:
+        return "Nothing was checked, which proves nothing."
+    total = len(report.findings)
+    wrong = [finding for finding in for_reading(report.findings) if finding.verdict in WRONG]
+    if not wrong:
+        told = [f"{n} {_COUNTED[verdict][n > 1]}" for verdict, n in summary_counts(report) if n]
+        return f"Of {plural(total, 'answer')}, {', '.join(told)}; nothing is refuted."
+    names = list(dict.fromkeys(_name(finding) for finding in wrong))
+    more = len(names) - _FEW_NAMES
+    shown = ", ".join(names[:_FEW_NAMES]) + (f", and {more} more" if more > 0 else "")
+    words = {Verdict.REFUTED: "refuted", Verdict.ERROR: "failed"}
+    counts = report.counts
+    told = [f"{counts[verdict]} {word}" for verdict, word in words.items() if counts[verdict]]
+    return f"Of {plural(total, 'answer')}, {' and '.join(told)}: {shown}."
+
+
+# Of one, and of several; what is wrong has a sentence of another form.
+_COUNTED = {
+    Verdict.HOLDS: ("holds", "hold"),
+    Verdict.ASSUMES: ("holds under an assumption", "hold under an assumption"),
+    Verdict.UNKNOWN: ("could not be decided", "could not be decided"),
+    Verdict.UNREAD: ("could not be read", "could not be read"),
+}
+
+
+def _name(finding: Finding) -> str:
+    quantity = short(finding.quantity or "")
+    return f"{quantity} ({title(finding)})" if quantity else title(finding)
 
 
 def plural(count: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""The only place that touches the disk: a file is written whole or not at all."""
+"""The only place that writes to the disk: a file is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -37,6 +37,24 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
             return
         target = _target(path)
         _replace(target, data)
+    except (OSError, ValueError) as error:
+        raise ReportError(_refusal(path, error)) from error
+
+
+def append_text(path: str | os.PathLike[str], text: str) -> None:
+    """Add a text as UTF-8 to the end of a file, which is made where there is none.
+
+    Args:
+        path: the file; its folder has to exist.
+        text: what to add; line ends are written as they are.
+
+    Raises:
+        ReportError: as :func:`write_text` would.
+    """
+    try:
+        data = text.encode("utf-8")
+        with Path(path).open("ab") as stream:
+            stream.write(data)
     except (OSError, ValueError) as error:
         raise ReportError(_refusal(path, error)) from error
 

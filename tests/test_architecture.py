@@ -30,7 +30,8 @@ def imported_folders(path: Path) -> Iterator[tuple[int, str]]:
             module = node.module or ""
             # "from backproof import spec" names a folder too.
             names = [module] + [f"{module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
+        elif isinstance(node, ast.ImportFrom) and node.level > 1:
+            # One from beside a module stays in its folder.
             yield node.lineno, "a relative import"
         for name in names:
             parts = name.split(".")

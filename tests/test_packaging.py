@@ -28,7 +28,8 @@ def test_a_wheel_holds_every_module_and_every_data_file(tmp_path: Path) -> None:
     for package, folder in settings["tool"]["setuptools"]["package-dir"].items():
         base = package.replace(".", "/")
         for path in (ROOT / folder).rglob("*"):
-            if path.suffix in (".py", ".spec") or path.name == "py.typed":
+            data = (".spec", ".html", ".svg", ".css")
+            if path.suffix in (".py", *data) or path.name == "py.typed":
                 expected.add(f"{base}/{path.relative_to(ROOT / folder).as_posix()}")
 
     assert held == expected

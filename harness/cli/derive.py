@@ -66,16 +66,12 @@ def derive(**values: Any) -> int:
             )
         _write_certificate(certificate, spec, wanted, values["expand"])
     if output.files or output.format == "json":
-        from backproof.cli.output import emit
+        from backproof.cli.output import emit, write_files
 
         report = derivation_report(spec, wanted, expand=values["expand"], mode=mode)
         if any(path == "-" for _, path in output.files) or output.format == "json":
             return emit(report, output)
-        from backproof.reports.registry import renderer
-        from backproof.reports.write import write_text
-
-        for kind, path in output.files:
-            write_text(Path(path), renderer(kind)(report))
+        write_files(report, output)
     click.echo(
         derivation_text(
             spec,

@@ -40,13 +40,9 @@ def emit(report: Report, output: Output) -> int:
         UsageError: a file cannot be written.
     """
     from backproof.reports.errors import ReportError
-    from backproof.reports.registry import renderer
-    from backproof.reports.write import write_text
 
+    write_files(report, output)
     try:
-        for kind, path in output.files:
-            if path != "-":
-                write_text(Path(path), renderer(kind)(report))
         to_stdout = next((kind for kind, path in output.files if path == "-"), None)
         text = _printed(report, output, to_stdout or output.format)
     except ReportError as error:
@@ -55,6 +51,24 @@ def emit(report: Report, output: Output) -> int:
     if output.format == "github":
         _add_to_summary(report)
     return exit_code(report, output)
+
+
+def write_files(report: Report, output: Output) -> None:
+    """Write a report to the files that were asked for.
+
+    Raises:
+        UsageError: one cannot be written.
+    """
+    from backproof.reports.errors import ReportError
+    from backproof.reports.registry import renderer
+    from backproof.reports.write import write_text
+
+    try:
+        for kind, path in output.files:
+            if path != "-":
+                write_text(Path(path), renderer(kind)(report))
+    except ReportError as error:
+        raise UsageError(str(error)) from None
 
 
 def _printed(report: Report, output: Output, kind: str) -> str:

@@ -28,7 +28,8 @@ def cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
     """Run a command in an empty folder; nothing of the user's settings counts."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
-    for name in ("NO_COLOR", "FORCE_COLOR", "CI"):
+    github = ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE")
+    for name in ("NO_COLOR", "FORCE_COLOR", "CI", *github):
         monkeypatch.delenv(name, raising=False)
 
     def call(*arguments: str) -> Ran:

@@ -336,3 +336,21 @@ def _report(*findings: Finding, **rest: Any) -> Report:
     return msgspec.structs.replace(
         Report(command="compare", version="1", findings=list(findings)), **rest
     )
+
+
+def test_a_report_that_is_nested_too_deeply_is_refused() -> None:
+    def nested(depth: int) -> str:
+        case = "[" * depth + "1" + "]" * depth
+        finding = '{"id": "1", "check": "claim", "verdict": "holds", '
+        finding += f'"counterexample": {{"got": {case}}}}}'
+        return (
+            '{"schema": "backproof/1", "command": "verify", "version": "0", "ok": true, '
+            f'"counts": {{"holds": 1}}, "findings": [{finding}], "environment": {{}}}}'
+        )
+
+    # The document, the findings, a finding and its counterexample are four levels.
+    assert render_json.read(nested(96)).counts["holds"] == 1
+    with pytest.raises(ReportError, match="nested deeper than 100 levels"):
+        render_json.read(nested(97))
+    with pytest.raises(ReportError, match="nested deeper than 100 levels"):
+        render_json.read(nested(900))

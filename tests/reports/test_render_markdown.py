@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -179,3 +180,34 @@ def test_a_hostile_name_cannot_leave_its_heading_or_its_cell(verdict: Verdict) -
     ]
 
     assert [line for line in shown if visible(HOSTILE) in line]
+
+
+@QUICK
+@given(any_report, st.integers(0, 4000))
+def test_a_limited_document_has_whole_sections_only(report: Report, limit: int) -> None:
+    whole = render_markdown.render(report)
+    limited = render_markdown.render(report, limit=limit)
+
+    assert len(limited.encode()) <= limit
+    sections, _, rest = limited.partition("\n\n_")
+    if not rest:
+        assert limited in (whole, "")
+    assert all(section in whole for section in sections.split("\n\n") if rest)
+
+
+def test_a_limit_that_is_the_size_changes_nothing() -> None:
+    whole = render_markdown.render(refuted())
+
+    assert render_markdown.render(refuted(), limit=len(whole.encode())) == whole
+
+
+def test_what_a_limit_leaves_out_is_counted_and_smaller_sections_stay() -> None:
+    report = refuted()
+    huge = msgspec.structs.replace(report.findings[0], message="x" * 100_000)
+    limited = render_markdown.render(
+        msgspec.structs.replace(report, findings=[huge, *report.findings[1:]]), limit=20_000
+    )
+
+    assert "operands swapped" not in limited
+    assert "## ✗ refuted: db, wrong scale" in limited
+    assert limited.endswith("_1 section left out: there is no room for more here._\n")

@@ -6,7 +6,15 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from backproof.reports import render_json, render_markdown, render_terminal
+from backproof.reports import (
+    render_github,
+    render_html,
+    render_json,
+    render_junit,
+    render_markdown,
+    render_sarif,
+    render_terminal,
+)
 from tests.reports.samples import SAMPLES
 
 NAMES = sorted(SAMPLES)
@@ -23,6 +31,21 @@ class _Json(_Text):
 
 class _Markdown(_Text):
     file_extension = "md"
+
+
+class _Html(_Text):
+    file_extension = "html"
+
+
+class _Xml(_Text):
+    file_extension = "xml"
+
+
+class _Sarif(_Text):
+    file_extension = "sarif"
+
+
+SMALL = [name for name in NAMES if name != "bundled"]
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -53,6 +76,30 @@ def test_markdown(name: str, snapshot: SnapshotAssertion) -> None:
     assert snapshot(extension_class=_Markdown) == render_markdown.render(SAMPLES[name]())
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "bundled"])
+@pytest.mark.parametrize("name", SMALL)
 def test_json(name: str, snapshot: SnapshotAssertion) -> None:
     assert snapshot(extension_class=_Json) == render_json.render(SAMPLES[name]())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_github(name: str, snapshot: SnapshotAssertion) -> None:
+    assert snapshot(extension_class=_Text) == render_github.render(SAMPLES[name]())
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_junit(name: str, snapshot: SnapshotAssertion) -> None:
+    assert snapshot(extension_class=_Xml) == render_junit.render(SAMPLES[name]())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sarif(name: str, snapshot: SnapshotAssertion) -> None:
+    assert snapshot(extension_class=_Sarif) == render_sarif.render(SAMPLES[name]())
+
+
+@pytest.mark.parametrize("name", [name for name in SMALL if name != "hostile"])
+def test_html(name: str, snapshot: SnapshotAssertion) -> None:
+    page = render_html.render(SAMPLES[name]())
+    # The style sheet is the same in all pages, and so is the policy that names its digest.
+    body = page[page.index("<body>") :]
+
+    assert snapshot(extension_class=_Html) == body

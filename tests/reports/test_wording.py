@@ -11,12 +11,14 @@ from backproof.reports import wording
 from backproof.reports.finding import (
     Check,
     Control,
+    Counterexample,
     Derived,
     Evidence,
     Finding,
     Mistake,
     MistakeKind,
     Report,
+    Shapes,
     Verdict,
     Where,
 )
@@ -186,3 +188,111 @@ def test_every_verdict_has_a_sign_of_its_own() -> None:
 def _finding(**content: Any) -> Finding:
     settled = {"id": "1", "check": Check.GRADIENT, "verdict": Verdict.REFUTED}
     return Finding(**{**settled, **content})
+
+
+DETAILED = Finding(
+    id="1",
+    check=Check.GRADIENT,
+    verdict=Verdict.REFUTED,
+    quantity="dW",
+    statement="    dW = a\n      + b",
+    correction="dW = c",
+    message="the sum is wrong",
+    mistake=Mistake(kind=MistakeKind.WRONG_SIGN),
+    convention="ni,oi->no",
+    assumption="n = 1",
+    counterexample=Counterexample(sentence="dW is 1, not 2"),
+    evidence=[Evidence(oracle="exact", agrees=False), Evidence(oracle="derived", agrees=True)],
+    notes=["a note"],
+)
+
+
+def test_an_explanation_says_everything_in_lines() -> None:
+    assert wording.explanation(DETAILED, 1000).splitlines() == [
+        "written:  dW = a",
+        "  + b",
+        "follows:  dW = c",
+        "the sum is wrong",
+        "dW is 1, not 2",
+        "holds if n = 1",
+        "read as ni,oi->no",
+        "against it: exact",
+        "note: a note",
+    ]
+
+
+def test_an_explanation_of_a_shape_names_both_shapes() -> None:
+    shapes = Shapes(expected="(i, o)", got="(o, i)")
+    finding = Finding(id="1", check=Check.SHAPE, verdict=Verdict.REFUTED, shapes=shapes)
+
+    assert wording.explanation(finding, 1000) == "expected (i, o), found (o, i)"
+
+
+def test_each_part_of_an_explanation_is_cut() -> None:
+    finding = Finding(id="1", check=Check.CRASH, verdict=Verdict.ERROR, message="x" * 50)
+
+    assert wording.explanation(finding, 10) == "xxxxxxxxxx… (40 more characters)"
+
+
+def test_a_headline_and_a_code_name_the_mistake() -> None:
+    assert wording.headline(DETAILED) == "dW refuted: wrong sign"
+    assert wording.code(DETAILED) == "gradient/wrong-sign"
+    crash = Finding(id="1", check=Check.CRASH, verdict=Verdict.ERROR)
+    assert wording.headline(crash) == "error: crash"
+    assert wording.code(crash) == "crash"
+
+
+@given(st.text(), st.text(), st.text(), st.text())
+def test_a_change_gives_both_lines_back(before: str, gone: str, come: str, after: str) -> None:
+    written, follows = before + gone + after, before + come + after
+    changed = wording.change(written, follows)
+    if changed is not None:
+        assert changed.before + changed.gone + changed.after == written
+        assert changed.before + changed.come + changed.after == follows
+
+
+def test_a_change_is_of_whole_words() -> None:
+    changed = wording.change("dw = dz.T @ inputs", "dw = dz.T @ input")
+
+    assert changed == wording.Change("dw = dz.T @ ", "inputs", "input", "")
+    assert wording.change("a", "b") is None
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "sentence"),
+    [
+        ([], "Nothing was checked, which proves nothing."),
+        (["holds", "holds"], "Of 2 answers, 2 hold; nothing is refuted."),
+        (["holds"], "Of 1 answer, 1 holds; nothing is refuted."),
+        (
+            ["holds", "assumes", "unknown", "unread"],
+            "Of 4 answers, 1 holds, 1 holds under an assumption, 1 could not be decided, "
+            "1 could not be read; nothing is refuted.",
+        ),
+        (
+            ["error", "holds", "refuted"],
+            "Of 3 answers, 1 refuted and 1 failed: d2 (claim), d0 (claim).",
+        ),
+        (
+            ["refuted"] * 6,
+            "Of 6 answers, 6 refuted: d0 (claim), d1 (claim), d2 (claim), d3 (claim), and 2 more.",
+        ),
+    ],
+)
+def test_a_conclusion_is_one_sentence(verdicts: list[str], sentence: str) -> None:
+    findings = [
+        Finding(id=str(n), check=Check.CLAIM, verdict=Verdict(v), quantity=f"d{n}")
+        for n, v in enumerate(verdicts)
+    ]
+
+    report = Report(command="verify", version="0", findings=findings)
+    assert wording.conclusion(report) == sentence
+
+
+def test_refuted_findings_are_read_first_and_keep_their_order() -> None:
+    verdicts = ["holds", "error", "refuted", "unread", "refuted"]
+    findings = [
+        Finding(id=str(n), check=Check.CLAIM, verdict=Verdict(v)) for n, v in enumerate(verdicts)
+    ]
+
+    assert [f.id for f in wording.for_reading(findings)] == ["2", "4", "1", "3", "0"]

@@ -11,7 +11,7 @@ from typing import NoReturn
 import pytest
 
 from backproof.reports.errors import ReportError
-from backproof.reports.write import ensure_writable, write_text
+from backproof.reports.write import append_text, ensure_writable, write_text
 
 Writer = Callable[[Path], None]
 
@@ -205,3 +205,13 @@ def test_a_pipe_is_written_to(tmp_path: Path) -> None:
 
     assert read == ["text"]
     assert _names(tmp_path) == ["pipe"]
+
+
+def test_text_is_added_to_the_end_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "summary.md"
+    append_text(path, "first ᵀ\n")
+    append_text(path, "second\n")
+
+    assert path.read_bytes() == "first ᵀ\nsecond\n".encode()
+    with pytest.raises(ReportError, match=r"can't write '.*missing/a.md': No such file"):
+        append_text(tmp_path / "missing" / "a.md", "x")
