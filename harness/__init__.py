@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from backproof.api import Refuted, check, compare, verify
     from backproof.errors import NotInferredError, UsageError
+    from backproof.monitoring import monitor
     from backproof.reports.finding import Finding, Report, Verdict
     from backproof.spec.errors import SpecError
     from backproof.spec.layer import Equation, Spec
@@ -33,6 +34,7 @@ _HOMES = {
     "verify": "backproof.api",
     "NotInferredError": "backproof.errors",
     "UsageError": "backproof.errors",
+    "monitor": "backproof.monitoring",
     "Finding": "backproof.reports.finding",
     "Report": "backproof.reports.finding",
     "Verdict": "backproof.reports.finding",
@@ -59,6 +61,7 @@ __all__ = [
     "check",
     "compare",
     "dense",
+    "monitor",
     "network",
     "subject",
     "verify",

@@ -30,7 +30,7 @@ from backproof.spec.errors import suggestion
 from backproof.spec.layer import Spec
 from backproof.subjects import Session, Subject
 
-__all__ = ["Case", "assert_holds", "judge_results", "layer_cases"]
+__all__ = ["Case", "assert_holds", "judge_results", "layer_cases", "said"]
 
 
 def layer_cases(
@@ -93,10 +93,11 @@ def assert_holds(
     __tracebackhide__ = True
     wrong = [j for j in judge_results(spec, case, results, **options) if j.state in BAD]
     if wrong:
-        raise AssertionError("\n".join(map(_said, wrong)))
+        raise AssertionError("\n".join(map(said, wrong)))
 
 
-def _said(judgement: Judgement) -> str:
+def said(judgement: Judgement) -> str:
+    """A judgement as a sentence: the case, the entry, both values and the bound."""
     sizes = ", ".join(f"{a} = {s}" for a, s in judgement.case.sizes.items())
     where = f"with {sizes}, {judgement.case.format}: {judgement.quantity}"
     if judgement.got is None or judgement.got.shape != judgement.expected.shape:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from backproof.adapters.machine import LAYER, Halt, Machine, look
+from backproof.adapters.machine import LAYER, Halt, Machine, look, shaped
 from backproof.adapters.model import Sizes
 from backproof.adapters.places import Place
 from backproof.adapters.refusals import innermost
+from backproof.adapters.stepping import Recording
 from backproof.subjects import Arrays, SubjectError
 
 
 class MachineSession:
     """Runs one instance of a layer by a machine.
 
-    The instance is made at the first run, and again only where the number of inputs or outputs
-    changes; its parameters are set before every run.
+    The instance is made at the first run, and again only where a size changes that it is made
+    for; its parameters are set before every run.
 
     Args:
         machine: how the layer is called.
@@ -29,7 +31,12 @@ class MachineSession:
         self._machine = machine
         self._upstream = upstream
         self._layer: Any = None
-        self._made_for: tuple[int, int] | None = None
+        self._made_for: tuple[int, ...] | None = None
+
+    @property
+    def machine(self) -> Machine:
+        """How the layer is called."""
+        return self._machine
 
     def run(self, inputs: Arrays) -> dict[str, Any]:
         """Compute everything the layer shows; see ``backproof.subjects.Session``."""
@@ -53,7 +60,10 @@ class MachineSession:
                 changed = {k: v for k, v in found.items() if not _same(v, before[k])}
                 raise
         except Halt as halt:
-            partial = self._in_shape(results | changed, sizes)
+            whole = {k: v for k, v in changed.items() if self._is_whole(k, halt)}
+            if halt.stage == "backward" and machine.updates:
+                whole |= self._steps_before(sizes, inputs)
+            partial = self._in_shape(results | whole, sizes)
             raise self._error(halt, partial) from halt.error
         for name, value in results.items():
             # A layer may reuse its buffers in the backward pass; the output is what it was then.
@@ -64,9 +74,10 @@ class MachineSession:
         return self._in_shape(results, sizes)
 
     def _instance(self, sizes: Sizes, inputs: Arrays) -> Any:
-        if self._made_for != (sizes.i, sizes.o):
+        made_for = (sizes.i, sizes.o, *([sizes.n] if self._machine.takes_samples else []))
+        if self._made_for != made_for:
             self._layer = self._machine.start(sizes, inputs)
-            self._made_for = (sizes.i, sizes.o)
+            self._made_for = made_for
         return self._layer
 
     def _steps(self, sizes: Sizes, inputs: Arrays) -> dict[str, Any]:
@@ -76,6 +87,8 @@ class MachineSession:
         is the gradient, negated, to the last bit.
         """
         machine = self._machine
+        if machine.steps_afresh:
+            self._layer = machine.start(sizes, inputs)
         machine.put(self._layer, inputs)
         roots = machine.run_forward(self._layer, sizes, inputs)
         machine.put(self._layer, {name: np.zeros_like(inputs[name]) for name in machine.slots})
@@ -88,11 +101,45 @@ class MachineSession:
                 found[f"d{name}"] = None
         return found
 
+    def _is_whole(self, name: str, halt: Halt) -> bool:
+        """Whether a stored gradient was finished before a pass raised."""
+        if name not in self._machine.finished:
+            return False
+        file, function, last = self._machine.finished[name]
+        frames = traceback.extract_tb(halt.error.__traceback__)
+        reached = [f.lineno or 0 for f in frames if f.filename == file and f.name == function]
+        return bool(reached) and reached[0] > last
+
+    def _steps_before(self, sizes: Sizes, inputs: Arrays) -> dict[str, Any]:
+        """The gradients that show only in a step, of those taken before the pass raised, and in it.
+
+        What a step takes off a parameter in place is known even where it does not fit.
+        """
+        machine = self._machine
+        slots = {n: s for n, s in machine.slots.items() if n in machine.updates and not s.is_part}
+        recorded: dict[str, Recording] = {}
+        try:
+            layer = machine.start(sizes, inputs)
+            machine.put(layer, inputs)
+            roots = machine.run_forward(layer, sizes, inputs)
+            for name, slot in slots.items():
+                recorded[name] = Recording.of(shaped(np.zeros_like(inputs[name]), slot.shape))
+                slot.place.set(layer, recorded[name])
+            machine.run_backward(roots, sizes, inputs, inputs[self._upstream], rate=1.0)
+        except (Halt, LookupError):
+            pass
+        return {
+            f"d{name}": np.asarray(parameter.taken[0])
+            for name, parameter in recorded.items()
+            if len(parameter.taken) == 1
+        }
+
     def _in_shape(self, results: Mapping[str, Any], sizes: Sizes) -> dict[str, Any]:
         """A bias's gradient as a vector, be it kept as a row or a column."""
         machine = self._machine
         found = {}
-        for name, value in results.items():
+        for name, raw in results.items():
+            value = machine.as_stated(raw)
             tensor = name[1:] if name[1:] in machine.model.parameters else name
             found[name] = value
             if tensor in machine.model.parameters and isinstance(value, np.ndarray):
