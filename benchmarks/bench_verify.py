@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from backproof import api, checking, judging, verifying
+from backproof import checking, judging, verifying
 from backproof.adapters.bundled import bundled_subjects
-from backproof.subjects import Subject
+from backproof.gate import judge_all
+from backproof.preparing import Prepared
 from backproof.verifying import Settings
 
 # Phase, the object that holds the function, its name.
@@ -57,12 +58,12 @@ def rows(examples: int = 36) -> list[dict[str, Any]]:
     """A row a phase for the bundled layers, then one for all the rest."""
     clock = Clock()
     kept = [(holder, name, getattr(holder, name)) for _, holder, name in PHASES]
-    subjects: list[Subject] = bundled_subjects()
+    layers = [Prepared(s.label, s) for s in bundled_subjects()]
     for phase, holder, name in PHASES:
         setattr(holder, name, clock.wrap(phase, getattr(holder, name)))
     try:
         started = time.perf_counter()
-        api._verify_all(subjects, Settings(examples=examples, infer=False), None)
+        judge_all(layers, Settings(examples=examples, infer=False), None, None)
         whole = time.perf_counter() - started
     finally:
         for holder, name, function in kept:
@@ -71,7 +72,7 @@ def rows(examples: int = 36) -> list[dict[str, Any]]:
     found.append({"phase": "all the rest", "seconds": whole - sum(r["seconds"] for r in found)})
     for row in found:
         row["share"] = row["seconds"] / whole
-        row["per layer"] = row["seconds"] / len(subjects)
+        row["per layer"] = row["seconds"] / len(layers)
     return found
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import bench_decide
 import bench_derive
+import bench_gate
 import bench_impl
+import bench_monitor
 import bench_peers
 import bench_reference
 import bench_verify
@@ -17,6 +19,8 @@ if __name__ == "__main__":
         bench_impl,
         bench_reference,
         bench_verify,
+        bench_gate,
+        bench_monitor,
     ):
         benchmark.main()
         print()
