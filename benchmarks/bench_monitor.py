@@ -58,7 +58,8 @@ def main() -> None:
             each = min(step(judged, size, 3) for _ in range(3)) / own
         overall = ((EVERY - 1) * between + each) / EVERY
         print(
-            f"  {size:5}: not judged {between:.2f}, judged {each:.2f}, every {EVERY}th {overall:.3f}"
+            f"  {size:5}: not judged {between:.2f}, judged {each:.2f}, "
+            f"every {EVERY}th judged {overall:.3f}"
         )
 
 
