@@ -84,7 +84,44 @@ def left_over() -> list[str]:
     return found
 
 
-@pytest.mark.skipif(os.name != "posix", reason="a process of its own needs POSIX")
+TEST = """
+import backproof as bp
+import pytest
+
+
+@pytest.mark.parametrize("address", {addresses})
+def test_layer(address):
+    bp.check(address, examples=4, timeout=2, memory=2**29)
+"""
+
+
+@pytest.mark.no_cover
+@pytest.mark.parametrize("group", GROUPS, ids=lambda g: f"{g[0].name}..{g[-1].name}")
+def test_every_fault_is_one_failure_in_pytest(group: list[Faulty], tmp_path: Path) -> None:
+    right = f"{FOLDER / 'right.py'}:Dense"
+    addresses = [*(f"{fault.path}:Layer" for fault in group), right]
+    (tmp_path / "test_it.py").write_text(TEST.format(addresses=addresses), encoding="utf-8")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COV"))}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rA", "--tb=line"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+    outcomes = {
+        name: outcome
+        for outcome, name in re.findall(
+            r"^(PASSED|FAILED) \S+?/(\w+)\.py:(?:Layer|Dense)\]", done.stdout, re.MULTILINE
+        )
+    }
+    expected = {f.name: "PASSED" if f.verdict == "holds" else "FAILED" for f in group}
+    assert outcomes == {**expected, "right": "PASSED"}, done.stdout
+
+
 @pytest.mark.no_cover
 @pytest.mark.parametrize("group", GROUPS, ids=lambda g: f"{g[0].name}..{g[-1].name}")
 def test_every_fault_ends_in_its_verdict(group: list[Faulty], tmp_path: Path) -> None:
