@@ -637,7 +637,7 @@ def _with_underflows(radius: MaybeArray, halves: float, fmt: Format) -> MaybeArr
     if not halves < 2.0**900:
         return np.full((), np.inf) if radius is None else radius + np.inf
     # In float64 the bound itself loses as much again, and half of eta is no number.
-    loss = math.ceil(halves) * (fmt.eta if fmt is FLOAT64 else 0.5 * fmt.eta)
+    loss = math.ceil(halves) * (fmt.eta if 0.5 * fmt.eta == 0.0 else 0.5 * fmt.eta)
     if radius is None:
         return np.full((), loss)
     # Parts of a sum are combined anew, or one part's bound is nobody else's: it may change.

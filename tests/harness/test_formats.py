@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,12 @@ import numpy as np
 import pytest
 
 import backproof as bp
+from backproof.adapters.registry import adapt
+from backproof.cases import Inputs, make_case
 from backproof.cli.main import run
 from backproof.oracles.formats import FORMATS
+from backproof.preparing import loaded
+from backproof.verifying import Settings, observe
 
 FAULTS = Path(__file__).parent.parent / "faults"
 RIGHT = f"{FAULTS / 'right.py'}:Dense"
@@ -94,3 +99,25 @@ def test_the_command_takes_dtypes(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
     assert run([*arguments, "--in-process", "--quiet"]) == 0
     assert run(["verify", RIGHT, "--dtype", "float8"]) == 2
+
+
+def test_products_that_underflow_are_allowed_for_with_declared_functions() -> None:
+    # Half of float64's smallest number is none: found when its format was no longer the same
+    # object once its functions were declared weaker.
+    tiny = 2.0**-538
+
+    @bp.subject(spec=LINEAR)
+    def layer(X: Any, W: Any, b: Any, dZ: Any) -> dict[str, Any]:
+        dX = np.zeros_like(X)
+        for o in range(W.shape[1]):
+            dX += dZ[:, o : o + 1] * W[:, o]
+        return {"Z": X @ W + b, "dW": X.T @ dZ, "db": dZ.sum(axis=0), "dX": dX}
+
+    inputs = Inputs.of(bp.Spec(LINEAR).derivation, ("Z", "dW", "db", "dX"))
+    case = make_case(inputs, {"n": 40, "i": 3, "o": 40}, "float64", "normal", 3)
+    small = replace(case, inputs={n: a * tiny for n, a in case.inputs.items()})
+    for elementary in (1.0, 4.0):
+        subject = replace(adapt(loaded(layer)), elementary=elementary)
+        seen = observe(subject, Settings(only=(small,), controls=False))
+
+        assert {j.state.value for js in seen.judgements.values() for j in js} == {"right"}
