@@ -12,7 +12,8 @@ from backproof.spec.deriving.expand import expand
 from backproof.spec.layer import Spec
 from backproof.spec.library import dense_l, layouts, network
 from backproof.spec.naming import name_bound
-from backproof.spec.normal_form.normal import Poly, normalise
+from backproof.spec.normal_form.normal import normalise
+from backproof.spec.normal_form.polynomial import Poly
 from backproof.spec.terms import ZERO, Entry, Index, Term, entry
 from backproof.spec.values.numbers import Rationals
 from backproof.spec.values.pointwise import Evaluation

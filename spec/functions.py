@@ -32,6 +32,7 @@ from backproof.spec.terms import (
     Number,
     Power,
     Term,
+    Where,
     add,
     apply,
     constant,
@@ -210,6 +211,19 @@ def replace_x(term: Term, argument: Term) -> Term:
         return argument
     on: Callable[[Term], Term] = lambda child: replace_x(child, argument)  # noqa: E731
     return rebuild(term, on)
+
+
+# Functions that are one formula where their argument is above zero, and another where it is below.
+_OF_PIECES = ("abs", "sign", "step", "relu", "leaky_relu", "elu")
+
+
+def parted_at(node: Term) -> Term | None:
+    """What a term is above or below the zeros of, if it is one formula above and another below."""
+    if isinstance(node, Where):
+        return node.test
+    if isinstance(node, Apply) and node.function in _OF_PIECES:
+        return node.argument
+    return None
 
 
 def unfold(term: Apply) -> Term:

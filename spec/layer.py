@@ -38,6 +38,7 @@ class Equation:
         self.value = value
         self.of = of
         self.steps = steps
+        self._forms: dict[str, str] = {}
 
     @property
     def name(self) -> str:
@@ -53,7 +54,9 @@ class Equation:
         """The equation in one of the notations of ``backproof.spec.printers.registry``."""
         from backproof.spec.printers.registry import equation_form
 
-        return equation_form(self, notation)
+        if notation not in self._forms:
+            self._forms[notation] = equation_form(self, notation)
+        return self._forms[notation]
 
     @property
     def index(self) -> str:

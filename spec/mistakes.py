@@ -6,20 +6,23 @@ wrong claims. To add a mistake, add a function to ``REWRITES``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 
 from backproof.spec.deriving.derive import Derivation, Gradient
 from backproof.spec.functions import FUNCTIONS, formula, replace_x, unfold
+from backproof.spec.printers.index import position_form
 from backproof.spec.program import Statement
 from backproof.spec.terms import (
     ONE,
     Add,
     Apply,
     Entry,
+    Hardmax,
     Index,
+    Match,
     Mul,
     Number,
     Size,
@@ -28,6 +31,7 @@ from backproof.spec.terms import (
     add,
     apply,
     entry,
+    match,
     mul,
     negative,
     number,
@@ -616,6 +620,87 @@ def _same_but_derivative(e: _Equation, right: str, wrong: str) -> bool:
     return len(factors) > 1 and any(isinstance(f, Entry) and f.tensor == wrong for f in factors)
 
 
+# ---------------------------------------------------------------- affine positions
+
+
+def _positions(e: _Equation) -> Iterator[WrongForm]:
+    """At a position such as s = 2*t + k: an offset, no stride, a part left out, a part for s.
+
+    With s and t exchanged, t = s + k, a kernel runs the other way: the flip of a convolution is
+    missing, or t - k stands for t + k.
+    """
+    found = sorted(set(_matches(e.value)), key=lambda n: (n.left, n.parts, n.offset))
+    for node in found:
+        for mistake, wrong in _wrong_positions(node):
+            yield e.wrong(mistake, _replaced(e.value, node, wrong))
+    turned = [list(_turned(node)) for node in found]
+    for wrongs in product(*turned) if 1 < len(found) <= MOST_TURNED else ():
+        value = e.value
+        for node, wrong in zip(found, wrongs, strict=True):
+            value = _replaced(value, node, wrong)
+        shown = " and ".join(map(_stands_for, wrongs, found))
+        words = f"the kernel runs the wrong way in every direction: {shown}"
+        variant = " and ".join(
+            f"{w.left.name} for {n.left.name}" for w, n in zip(wrongs, found, strict=True)
+        )
+        yield e.wrong(Mistake("wrong-axis", variant, words), value)
+
+
+def _matches(term: Term) -> Iterator[Match]:
+    """The positions in a term, but for those whose values a share compares: these may all tie."""
+    if isinstance(term, Match):
+        yield term
+    for child in () if isinstance(term, Hardmax) else term.children:
+        yield from _matches(child)
+
+
+# At more positions than so many, they are turned one at a time.
+MOST_TURNED = 3
+
+
+def _turned(node: Match) -> Iterator[Match]:
+    """Each part that counts once exchanged for the left index."""
+    for k, (index, factor) in enumerate(node.parts):
+        others = (*node.parts[:k], *node.parts[k + 1 :])
+        if factor == 1 and others:
+            yield _matching(index, (*others, (node.left, 1)), node.offset)
+
+
+def _stands_for(wrong: Match, right: Match) -> str:
+    wrong_, right_ = (f"{node.left.name} = {position_form(node)}" for node in (wrong, right))
+    return f"{wrong_} stands for {right_}"
+
+
+def _wrong_positions(node: Match) -> Iterator[tuple[Mistake, Match]]:
+    def shown(wrong: Match) -> str:
+        return _stands_for(wrong, node)
+
+    for turned in _turned(node):
+        words = f"the kernel runs the wrong way: {shown(turned)}"
+        yield Mistake("wrong-axis", f"{turned.left.name} for {node.left.name}", words), turned
+    for step in (1, -1):
+        if node.offset + step >= 0:
+            moved = _matching(node.left, node.parts, node.offset + step)
+            words = f"the position is off by one: {shown(moved)}"
+            yield Mistake("wrong-operand", f"offset {step:+d}", words), moved
+    for k, (index, factor) in enumerate(node.parts):
+        others = (*node.parts[:k], *node.parts[k + 1 :])
+        if factor > 1:
+            plain = _matching(node.left, (*others, (index, 1)), node.offset)
+            words = f"the stride {factor} is missing: {shown(plain)}"
+            yield Mistake("wrong-axis", f"no stride at {index.name}", words), plain
+        if others:
+            shorter = _matching(node.left, others, node.offset)
+            words = f"{index.name} is missing in a position: {shown(shorter)}"
+            yield Mistake("wrong-axis", f"without {index.name}", words), shorter
+
+
+def _matching(left: Index, parts: Iterable[tuple[Index, int]], offset: int) -> Match:
+    found = match(left, parts, offset)
+    assert isinstance(found, Match)
+    return found
+
+
 REWRITES: tuple[Callable[[_Equation], Iterator[WrongForm]], ...] = (
     _matrix_products,
     _transposed,
@@ -628,4 +713,5 @@ REWRITES: tuple[Callable[[_Equation], Iterator[WrongForm]], ...] = (
     _terms,
     _operands,
     _derivative_again,
+    _positions,
 )

@@ -8,6 +8,14 @@ from backproof.spec.program import Program
 from backproof.spec.terms import Binder, Index, Term, fresh, rebuild, substitute
 
 
+def letters_of(program: Program, index: Index) -> tuple[str, ...]:
+    """The letters that a program uses for the axis of an index; else its own, if it has one."""
+    axis = program.axes.get(index.axis)
+    if axis is not None:
+        return axis.letters
+    return (index.name if index.name.isidentifier() else "i",)
+
+
 def name_bound(program: Program, value: Term, kept: Iterable[Index]) -> Term:
     """The term with its bound indices under the letters that the program uses for their axes.
 
@@ -21,11 +29,7 @@ def name_bound(program: Program, value: Term, kept: Iterable[Index]) -> Term:
             taken = {i.name for i in (term.free | outer)}
             change: dict[Index, Index] = {}
             for index in bound:
-                letters = (
-                    program.axes[index.axis].letters
-                    if index.axis in program.axes
-                    else (index.name,)
-                )
+                letters = letters_of(program, index)
                 free = [letter for letter in letters if letter not in taken]
                 name = free[0] if free else fresh(Index(letters[0], index.axis), taken).name
                 taken.add(name)

@@ -26,14 +26,11 @@ from backproof.spec.deriving.derive import Derivation
 from backproof.spec.deriving.expand import expand
 from backproof.spec.functions import is_abstract
 from backproof.spec.naming import name_bound
-from backproof.spec.normal_form.normal import (
-    Atom,
-    Poly,
-    cleared,
-    normalise,
-    with_marginals,
-    with_values,
-)
+from backproof.spec.normal_form.denominators import cleared
+from backproof.spec.normal_form.labelling import renamed, renamed_atom
+from backproof.spec.normal_form.normal import normalise
+from backproof.spec.normal_form.polynomial import Atom, Poly
+from backproof.spec.normal_form.replacing import with_marginals, with_values
 from backproof.spec.normal_form.signs import NOTHING, Signs, stated
 from backproof.spec.printers.index import index_form
 from backproof.spec.program import Assumption, Program
@@ -113,10 +110,10 @@ def difference_under(
     )
     difference = first - second
     # What is assumed has a value, and so no denominator in it is zero.
-    return cleared(reduced(condition, difference))[0]
+    return cleared(under_equations(condition, difference))[0]
 
 
-def reduced(condition: Condition, poly: Poly) -> Poly:
+def under_equations(condition: Condition, poly: Poly) -> Poly:
     """A normal form with what the equations of a condition say put in place of what it is of."""
     return _with_stated(tuple(a for a in condition.assumptions if a.is_equation), poly)
 
@@ -279,8 +276,8 @@ def _with_stated(assumptions: tuple[Assumption, ...], difference: Poly) -> Poly:
             for indices in permutations(sorted(atom.free), len(free)):
                 change = dict(zip(free, indices, strict=True))
                 one_axis = all(a.axis == b.axis for a, b in change.items())
-                if one_axis and pattern.renamed(change) == atom:
-                    values[atom] = value.renamed(change)
+                if one_axis and renamed_atom(pattern, change) == atom:
+                    values[atom] = renamed(value, change)
         difference = with_values(difference, values)
         if pattern.kind == "sum" and not value.free:
             difference = with_marginals(difference, pattern, value)

@@ -15,8 +15,9 @@ from itertools import product
 
 from backproof.spec.deriving.derive import Derivation
 from backproof.spec.errors import SpecError
-from backproof.spec.normal_form.normal import Atom, Poly, TooLargeError
+from backproof.spec.normal_form.budget import TooLargeError
 from backproof.spec.normal_form.piecewise import Row, feasible
+from backproof.spec.normal_form.polynomial import Atom, Poly
 from backproof.spec.program import Assumption, Program
 from backproof.spec.source import Span
 from backproof.spec.terms import Size, indices_in, walk

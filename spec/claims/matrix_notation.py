@@ -26,6 +26,7 @@ from typing import Literal
 
 from backproof.spec.errors import SpecError, suggestion
 from backproof.spec.functions import CONSTANTS, FUNCTIONS
+from backproof.spec.notation.cursor import Cursor
 from backproof.spec.notation.tokens import Kind, Token, tokenize
 from backproof.spec.program import Axis
 from backproof.spec.source import Source, Span
@@ -160,7 +161,7 @@ def is_matrix_notation(text: str) -> bool:
     return "[" not in text
 
 
-class MatrixReader:
+class MatrixReader(Cursor):
     """Reads expressions whose tensors have known axes.
 
     Args:
@@ -189,7 +190,7 @@ class MatrixReader:
         activations: Sequence[str] = (),
         vectors: Vectors | None = None,
     ) -> None:
-        self.source = source
+        super().__init__(source, _tokens(source))
         self.axes_of = axes_of
         self.axes = axes
         self.hint = hint
@@ -199,35 +200,8 @@ class MatrixReader:
         self.vectors = vectors
         self.lost: list[Term] = []
         self.notes: list[str] = []
-        self.tokens = _tokens(source)
-        self.at = 0
         self.count = 0
         self.powers: list[tuple[str, str, Span]] = []
-
-    # -- tokens
-
-    @property
-    def token(self) -> Token:
-        return self.tokens[self.at]
-
-    def found(self, *texts: str) -> bool:
-        return self.token.kind is Kind.SIGN and self.token.text in texts
-
-    def advance(self) -> Token:
-        token = self.token
-        if token.kind is not Kind.END:
-            self.at += 1
-        return token
-
-    def expect(self, text: str) -> Token:
-        if not self.found(text):
-            raise self.unexpected(f"'{text}'")
-        return self.advance()
-
-    def unexpected(self, expected: str) -> SpecError:
-        return SpecError(
-            f"expected {expected}, found {self.token.shown}", self.source, self.token.span
-        )
 
     # -- grammar
 
@@ -236,10 +210,8 @@ class MatrixReader:
         left = self.expression()
         self.expect("=")
         right = self.expression()
-        while self.token.kind is Kind.LINE:
-            self.advance()
-        if self.token.kind is not Kind.END:
-            raise self.unexpected("an operator or the end")
+        self.skip_lines()
+        self.expect_end()
         return left, right
 
     def check_powers(self, root: Callable[[str], str]) -> None:
@@ -266,14 +238,20 @@ class MatrixReader:
         result = self.hadamard()
         if sign == "-":
             result = Shaped(negative(result.term), result.row, result.column)
+        # Added up only where the sum itself is needed: one by one would take quadratic time.
+        parts = [result.term]
         while self.found("+", "-"):
             operator = self.advance()
             right = self.hadamard()
-            span = start.through(self.tokens[self.at - 1].span)
-            left, aligned = self.aligned(result, right, span, "added")
-            term = negative(aligned.term) if operator.text == "-" else aligned.term
-            result = Shaped(add(left.term, term), left.row, left.column)
-        return result
+            span = start.through(self.last)
+            if len(right.indices) > len(result.indices):
+                result = Shaped(add(*parts), result.row, result.column)
+                result, right = self.aligned(result, right, span, "added")
+                parts = [result.term]
+            else:
+                result, right = self.aligned(result, right, span, "added")
+            parts.append(negative(right.term) if operator.text == "-" else right.term)
+        return Shaped(add(*parts), result.row, result.column)
 
     def hadamard(self) -> Shaped:
         start = self.token.span
@@ -292,7 +270,7 @@ class MatrixReader:
         return self.entrywise([*before, last, *divisors], start)
 
     def entrywise(self, operands: list[Shaped], start: Span) -> Shaped:
-        span = start.through(self.tokens[self.at - 1].span)
+        span = start.through(self.last)
         result = operands[0]
         for operand in operands[1:]:
             left, right = self.aligned(result, operand, span, "multiplied entry by entry")
@@ -313,7 +291,7 @@ class MatrixReader:
     def divisor(self, start: Span) -> Shaped:
         below = self.factor()
         if isinstance(below.term, Number) and below.term.value == 0:
-            span = start.through(self.tokens[self.at - 1].span)
+            span = start.through(self.last)
             raise SpecError("division by zero", self.source, span)
         return Shaped(power(below.term, -1), below.row, below.column)
 
@@ -336,7 +314,7 @@ class MatrixReader:
                     help="write a factor in front, and a product with ones as sum_n(...)",
                 )
             right = self.factor()
-            span = start.through(self.tokens[self.at - 1].span)
+            span = start.through(self.last)
             result = self.multiplied(result, right, span)
         return result
 
@@ -352,7 +330,7 @@ class MatrixReader:
                     continue
                 start, exponent = self.token.span, self.rational()
                 if result.row is not None and result.column is not None and exponent != 1:
-                    span = start.through(self.tokens[self.at - 1].span)
+                    span = start.through(self.last)
                     self.powers.append((result.row.axis, result.column.axis, span))
                 if exponent == 0:
                     self.forget(result.term)

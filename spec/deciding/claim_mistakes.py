@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import combinations, permutations
 
-from backproof.spec.assumptions.assuming import meant, reduced
+from backproof.spec.assumptions.assuming import meant, under_equations
 from backproof.spec.claims.reading import Claim
 from backproof.spec.deadline import check_time
 from backproof.spec.deriving.compose import on_axes
 from backproof.spec.deriving.expand import expand
 from backproof.spec.mistakes import Mistake, WrongForm, wrong_forms
-from backproof.spec.normal_form.normal import Monomial, Poly, TooLargeError, as_term, normalise
+from backproof.spec.normal_form.as_term import as_term
+from backproof.spec.normal_form.budget import TooLargeError
+from backproof.spec.normal_form.normal import normalise
+from backproof.spec.normal_form.polynomial import Monomial, Poly
 from backproof.spec.printers.index import index_form
 from backproof.spec.terms import (
     Entry,
@@ -197,7 +200,7 @@ def _scaled(claim: Claim) -> Mistake | None:
         factor = factor_between(*sides)
         for condition in meant(claim.derivation, set()):
             if factor is None:
-                factor = factor_between(*(reduced(condition, side) for side in sides))
+                factor = factor_between(*(under_equations(condition, side) for side in sides))
     except _NO_FORM:
         return None
     if factor is None:

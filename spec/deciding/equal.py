@@ -20,17 +20,16 @@ from backproof.spec.claims.reading import Claim
 from backproof.spec.deadline import OutOfTimeError, check_time, time_left, time_limit
 from backproof.spec.deciding.stages import INPUTS, NO_FORM, Stage, stages
 from backproof.spec.deriving.expand import expand
-from backproof.spec.naming import name_bound
-from backproof.spec.normal_form.normal import (
-    Poly,
-    TooLargeError,
-    as_term,
-    cleared,
-    denominators,
-    factors_of,
-    normalise,
-)
+from backproof.spec.functions import parted_at
+from backproof.spec.naming import letters_of, name_bound
+from backproof.spec.normal_form.as_term import as_term
+from backproof.spec.normal_form.budget import TooLargeError
+from backproof.spec.normal_form.denominators import cleared, denominators
+from backproof.spec.normal_form.factors import factors_of
+from backproof.spec.normal_form.labelling import renamed
+from backproof.spec.normal_form.normal import is_above, normalise
 from backproof.spec.normal_form.piecewise import vanishing
+from backproof.spec.normal_form.polynomial import Poly, monomial_key
 from backproof.spec.normal_form.signs import Signs, is_positive
 from backproof.spec.printers.index import index_form
 from backproof.spec.program import Assumption
@@ -40,14 +39,13 @@ from backproof.spec.terms import (
     Index,
     Power,
     Term,
-    Where,
     fresh,
     substitute,
     tensors_in,
     walk,
 )
 from backproof.spec.witnesses.exception import find_exception
-from backproof.spec.witnesses.witness import Witness, find_witness, search
+from backproof.spec.witnesses.witness import Witness, find_witness, search, search_at_kinks
 
 
 class Kind(StrEnum):
@@ -66,7 +64,8 @@ class Answer:
     Attributes:
         kind: which of the four answers.
         reason: one sentence.
-        certificate: the normal form that both sides share, for ``equal``.
+        certificate: the normal form that both sides share, for ``equal``: its first terms where it
+            is long.
         witness: for ``different``; None where the two sides do not even have one shape.
         assumption: for ``equal under an assumption``, in notation.
         words: the assumption in words.
@@ -183,8 +182,7 @@ def _with_letters(claim: Claim, term: Term) -> Term:
     program = claim.derivation.program
     change: dict[Index, Index] = {}
     for index in sorted(term.free - set(claim.indices)):
-        axis = program.axes.get(index.axis)
-        letter = axis.letters[0] if axis is not None else index.name
+        letter = letters_of(program, index)[0]
         change[index] = fresh(Index(letter, index.axis), [*claim.indices, *change.values()])
     return name_bound(program, substitute(term, change), [*claim.indices, *change.values()])
 
@@ -217,16 +215,47 @@ def _settled(claim: Claim, seconds: float) -> tuple[Answer | None, list[str]]:
     """
     tried: list[str] = []
     assuming: list[Answer] = []
+    try:
+        found = _by_stages(claim, seconds, tried, assuming)
+    except OutOfTimeError:
+        found = None
+        tried.append(_NO_TIME)
+    if found is not None or assuming:
+        return found or assuming[0], tried
+    seen = search(claim, seconds)
+    if seen.witness is not None:
+        return _different(claim, seen.witness), tried
+    tried.append(seen.shown)
+    at_kinks = search_at_kinks(claim, min(seconds, KINK_SECONDS))
+    if at_kinks.witness is not None:
+        answer = _different(claim, at_kinks.witness)
+        return replace(answer, reason=f"{answer.reason} where something jumps"), tried
+    return None, tried
+
+
+FIRST_TRIALS = 60
+# So long is looked among points at which something jumps.
+KINK_SECONDS = 1.0
+
+
+def _by_stages(
+    claim: Claim, seconds: float, tried: list[str], assuming: list[Answer]
+) -> Answer | None:
+    """A proof without an assumption, or a witness of the first look; proofs with one are added.
+
+    Raises:
+        OutOfTimeError: the limit of time is over.
+    """
     looked_first = False
     for stage in stages(claim, tried):
         if stage.how.startswith(INPUTS) and not looked_first and not assuming:
             looked_first = True
             witness = find_witness(_narrowed(claim), seconds, FIRST_TRIALS)
             if witness is not None:
-                return _different(claim, witness), tried
-        if stage.left is stage.right:
-            certificate = index_form(stage.left)
-            return Answer(Kind.EQUAL, f"the same {stage.how}", certificate=certificate), tried
+                return _different(claim, witness)
+        if stage.left is stage.right and stage.is_exact:
+            certificate = index_form(_with_letters(claim, stage.left))
+            return Answer(Kind.EQUAL, f"the same {stage.how}", certificate=certificate)
         try:
             with time_limit(time_left() / 3):
                 answer = _proved(claim, stage)
@@ -239,19 +268,10 @@ def _settled(claim: Claim, seconds: float) -> tuple[Answer | None, list[str]]:
         if answer is None:
             tried.append(f"{stage.how}: the normal forms differ")
         elif answer.kind is Kind.EQUAL:
-            return answer, tried
+            return answer
         else:
             assuming.append(answer)
-    if assuming:
-        return assuming[0], tried
-    seen = search(claim, seconds)
-    if seen.witness is not None:
-        return _different(claim, seen.witness), tried
-    tried.append(seen.shown)
-    return None, tried
-
-
-FIRST_TRIALS = 60
+    return None
 
 
 def _proved(claim: Claim, stage: Stage) -> Answer | None:
@@ -262,29 +282,30 @@ def _proved(claim: Claim, stage: Stage) -> Answer | None:
     )
     found = _compare(stage.how, first, second) or _in_pieces(stage, stage.signs)
     if found is not None:
-        found = replace(found, apart_from=(*found.apart_from, *_cancelled(claim, stage)))
+        ties = (normalise(tie, signs=stage.signs) for tie in stage.ties)
+        found = replace(found, apart_from=(*found.apart_from, *ties, *_cancelled(claim, stage)))
     if found is not None and not _are_zero(claim, stage, found.apart_from):
-        return _apart_from_zeros(claim, found)
+        return _apart_from_zeros(claim, found, _single(claim, stage))
     return _assumed(claim, stage)
 
 
 @dataclass(frozen=True)
 class _Found:
-    """A proof, and what may not be zero for it to hold."""
+    """A proof, the normal form of the left side, and what may not be zero for it to hold."""
 
     how: str
-    certificate: str
+    form: Poly
     apart_from: tuple[Poly, ...] = ()
 
 
 def _compare(how: str, first: Poly, second: Poly) -> _Found | None:
     if first == second:
-        return _Found(f"equal {how}", first.key)
+        return _Found(f"equal {how}", first)
     difference, assumed = cleared(first - second)
     if not difference.is_zero:
         return None
     apart = _not_in_both(assumed, first, second)
-    return _Found(f"equal {how}" + ("" if apart else ", denominators cleared"), first.key, apart)
+    return _Found(f"equal {how}" + ("" if apart else ", denominators cleared"), first, apart)
 
 
 def _cancelled(claim: Claim, stage: Stage) -> tuple[Poly, ...]:
@@ -313,10 +334,13 @@ def _divided_by(terms: Iterable[Term], signs: Signs, positive: set[str]) -> dict
             if not isinstance(node, Power) or node.exponent > 0 or not node.base.tensors:
                 continue
             for factor in factors_of(normalise(_inside(node.base), signs=signs)):
-                if not (factor.positive or factor.scaled(Fraction(-1)).positive):
+                opposite = factor.scaled(Fraction(-1))
+                if factor.positive or opposite.positive:
+                    continue
+                if not (is_above(factor, signs) or is_above(opposite, signs)):
                     # Whatever its indices are called, the whole tensor is divided by.
                     blank = {i: Index(f"?{i.axis}", i.axis) for i in factor.free}
-                    key = factor.renamed(blank).key
+                    key = renamed(factor, blank).key
                     found[key] = factor
                     if is_positive(node.base):
                         positive.add(key)
@@ -340,7 +364,8 @@ def _with_opposites(polys: Iterable[Poly]) -> set[Poly]:
 
 def _in_pieces(stage: Stage, signs: Signs) -> _Found | None:
     """Whether the sides are equal on each of the pieces that steps, signs and the like make."""
-    if not any(_jumps(node) for side in (stage.left, stage.right) for node in walk(side)):
+    nodes = [node for side in (stage.left, stage.right) for node in walk(side)]
+    if all(parted_at(node) is None for node in nodes):
         return None
     try:
         first, second = (
@@ -353,31 +378,45 @@ def _in_pieces(stage: Stage, signs: Signs) -> _Found | None:
         return None
     how = f"equal {stage.how}, piece by piece"
     if first == second:
-        return _Found(how, first.key)
+        return _Found(how, first)
     if found is None:
         return None
-    return _Found(
-        how, first.key, (*found.apart_from, *_not_in_both(found.denominators, first, second))
-    )
+    return _Found(how, first, (*found.apart_from, *_not_in_both(found.denominators, first, second)))
 
 
 def _are_zero(claim: Claim, stage: Stage, terms: Iterable[Poly]) -> bool:
-    """Whether what may not be zero is, by its definition or by what the program assumes."""
+    """Whether what may not be zero is, by its definition or by what the program assumes.
+
+    Or where its indices along one axis have one value, as x[i] - x[j] is there.
+    """
     stated = stated_together(claim.derivation, stage.keep)
     for term in map(as_term, terms):
-        if normalise(expand(claim.derivation, term)).is_zero:
+        written = expand(claim.derivation, term)
+        if normalise(written).is_zero or normalise(_on_diagonal(written)).is_zero:
             return True
         if stated is not None and difference_under(stated, term, ZERO).is_zero:
             return True
     return False
 
 
-def _apart_from_zeros(claim: Claim, found: _Found) -> Answer:
-    """Equal; where something may not be zero for that, under this assumption."""
+def _on_diagonal(term: Term) -> Term:
+    """A term where all of its indices along one axis have one value."""
+    first: dict[str, Index] = {}
+    return substitute(term, {i: first.setdefault(i.axis, i) for i in sorted(term.free)})
+
+
+def _single(claim: Claim, stage: Stage) -> list[str]:
+    """That the largest values that a stage takes are each at one place."""
+    shown = (index_form(_with_letters(claim, term)) for term in stage.largest)
+    return [f"{text} is at one place alone" for text in shown]
+
+
+def _apart_from_zeros(claim: Claim, found: _Found, single: list[str]) -> Answer:
+    """Equal; where something may not be zero for that, or is largest, under this assumption."""
     zeros = _zeros(claim, found.apart_from)
-    if not zeros:
-        return Answer(Kind.EQUAL, found.how, certificate=found.certificate)
-    words = ", ".join(f"{text} is not zero" for text in zeros)
+    if not zeros and not single:
+        return Answer(Kind.EQUAL, found.how, certificate=_shown_form(claim, found.form))
+    words = ", ".join([*(f"{text} is not zero" for text in zeros), *single])
     cases = (find_exception(claim, term, EXCEPTION_SECONDS) for term in zeros.values())
     without = next((case for case in cases if case is not None), None)
     how = found.how.removesuffix(", piece by piece")
@@ -386,6 +425,17 @@ def _apart_from_zeros(claim: Claim, found: _Found) -> Answer:
 
 
 EXCEPTION_SECONDS = 0.5
+# So many terms of a normal form are shown.
+MOST_SHOWN = 12
+
+
+def _shown_form(claim: Claim, form: Poly) -> str:
+    """The first terms of a normal form, in index notation."""
+    monomials = sorted(form.terms, key=monomial_key)
+    some = Poly({m: form.terms[m] for m in monomials[:MOST_SHOWN]})
+    text = index_form(_with_letters(claim, as_term(some)))
+    more = len(monomials) - MOST_SHOWN
+    return f"{text} + {more} more terms" if more > 0 else text
 
 
 def _zeros(claim: Claim, polys: Iterable[Poly]) -> dict[str, Term]:
@@ -406,15 +456,6 @@ def _zeros(claim: Claim, polys: Iterable[Poly]) -> dict[str, Term]:
     return found
 
 
-def _jumps(node: Term) -> bool:
-    if isinstance(node, Apply):
-        return node.function in _OF_PIECES
-    return isinstance(node, Where)
-
-
-_OF_PIECES = ("abs", "sign", "step", "relu", "leaky_relu", "elu")
-
-
 # ---------------------------------------------------------------- assumptions
 
 
@@ -428,7 +469,9 @@ def _assumed(claim: Claim, stage: Stage) -> Answer | None:
             continue
         if extra is None:
             continue
+        extra += tuple(normalise(tie, signs=stage.signs) for tie in stage.ties)
         zeros = [f"{text} is not zero" for text in _zeros(claim, extra)]
+        zeros += _single(claim, stage)
         shown = ", ".join([condition.notation, *zeros])
         return Answer(
             Kind.ASSUMES,

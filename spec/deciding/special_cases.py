@@ -24,7 +24,9 @@ from backproof.spec.claims.reading import Claim
 from backproof.spec.deadline import OutOfTimeError, check_time, time_limit
 from backproof.spec.deciding.stages import NO_FORM, Stage, stages
 from backproof.spec.functions import is_abstract
-from backproof.spec.normal_form.normal import Poly, normalise
+from backproof.spec.normal_form.labelling import renamed
+from backproof.spec.normal_form.normal import normalise
+from backproof.spec.normal_form.polynomial import Poly
 from backproof.spec.normal_form.signs import NOTHING, Sign, throughout
 from backproof.spec.printers.index import index_form
 from backproof.spec.program import Assumption, Program
@@ -67,7 +69,7 @@ def _special(claim: Claim, seconds: float) -> Condition | None:
     try:
         with time_limit(seconds):
             for stage in stages(claim, []):
-                if not stage.elementary and _nodes(stage) <= SPECIAL_NODES:
+                if stage.is_exact and not stage.elementary and _nodes(stage) <= SPECIAL_NODES:
                     found = _special_at(claim, stage)
                     if found is not None:
                         return found
@@ -112,7 +114,7 @@ def _says_the_same(condition: Condition, difference: Poly) -> bool:
         zero = normalise(assumption.left) - normalise(assumption.right)
         free = sorted(zero.free)
         for indices in permutations(sorted(difference.free), len(free)):
-            moved = zero.renamed(dict(zip(free, indices, strict=True)))
+            moved = renamed(zero, dict(zip(free, indices, strict=True)))
             if difference in (moved, moved.scaled(Fraction(-1))):
                 return True
     return False

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backproof.spec.functions import FUNCTIONS
-from backproof.spec.normal_form.normal import TooLargeError, normalise
+from backproof.spec.normal_form.budget import TooLargeError
+from backproof.spec.normal_form.normal import is_above, normalise
 from backproof.spec.normal_form.signs import Signs, stated
 from backproof.spec.printers.index import index_form
 from backproof.spec.program import Program
@@ -31,7 +32,7 @@ from backproof.spec.terms import (
 
 
 @dataclass(frozen=True)
-class Condition:
+class Requirement:
     """Something that has to be true of a tensor's statement.
 
     Attributes:
@@ -48,13 +49,13 @@ class Condition:
         return f"{self.tensor}: {self.text}: {self.why}"
 
 
-def conditions(program: Program) -> tuple[Condition, ...]:
+def conditions(program: Program) -> tuple[Requirement, ...]:
     """What the statements need, each once, in the order in which it is met."""
     signs = stated(program.assumptions)
-    found: dict[tuple[str, str], Condition] = {}
+    found: dict[tuple[str, str], Requirement] = {}
     for s in program.statements:
         for text, why in _of(s.value, signs):
-            found.setdefault((text, why), Condition(s.target.tensor, text, why))
+            found.setdefault((text, why), Requirement(s.target.tensor, text, why))
     return tuple(found.values())
 
 
@@ -112,4 +113,6 @@ def _is_known(term: Term, signs: Signs, *, strict: bool) -> bool:
         form = normalise(term, signs=signs)
     except (TooLargeError, ArithmeticError, ValueError):
         return False
+    if is_above(form, signs):
+        return True
     return form.positive if strict else form.nonnegative

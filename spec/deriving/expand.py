@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 
+from backproof.spec.deadline import check_time
 from backproof.spec.deriving.derive import Derivation
-from backproof.spec.normal_form.normal import TooLargeError
+from backproof.spec.normal_form.budget import TooLargeError
 from backproof.spec.terms import Entry, Size, Term, number, rebuild, substitute
 
 
@@ -26,6 +27,7 @@ def expand(
         given: what to put for inputs, each as an entry and the value that it has there.
 
     Raises:
+        OutOfTimeError: the limit of time is over.
         TooLargeError: the result is nested more deeply than terms can be worked with.
     """
     memo: dict[Term, Term] = {}
@@ -35,6 +37,7 @@ def expand(
     def on(node: Term) -> Term:
         if node in memo:
             return memo[node]
+        check_time()
         result = rebuild(node, on)
         if isinstance(node, Size) and node.axis in fixed:
             result = number(fixed[node.axis])

@@ -15,15 +15,18 @@ from fractions import Fraction
 from itertools import product
 
 from backproof.spec.deadline import check_time
-from backproof.spec.normal_form.normal import (
+from backproof.spec.normal_form.denominators import cleared
+from backproof.spec.normal_form.labelling import renamed
+from backproof.spec.normal_form.polynomial import (
     ONE_POLY,
     ZERO_POLY,
     Atom,
     Monomial,
     Poly,
-    cleared,
-    with_values,
+    atom_poly,
+    joined,
 )
+from backproof.spec.normal_form.replacing import with_values
 from backproof.spec.terms import Index
 
 # Choices double with each step where nothing rules them out, and inequalities nearly square with
@@ -50,10 +53,18 @@ def vanishing(difference: Poly) -> Vanishing | None:
     """Where a difference in steps is zero; None if it is not zero on some piece.
 
     Steps may stand in sums: a sum is zero where its summand is, put together from all sums over
-    the same axes.
+    the same axes, or else from everything, taken over the axes of the widest.
     """
+    groups = _by_axes(difference)
+    found = _all_vanish(groups.values())
+    if found is not None or not any(groups):
+        return found
+    return _all_vanish([_over(difference, max(groups, key=len))])
+
+
+def _all_vanish(parts: Iterable[Poly]) -> Vanishing | None:
     found: list[Vanishing] = []
-    for part in _summands(difference):
+    for part in parts:
         where = _vanishing(part)
         if where is None:
             return None
@@ -64,30 +75,58 @@ def vanishing(difference: Poly) -> Vanishing | None:
     )
 
 
-def _summands(difference: Poly) -> Iterator[Poly]:
-    """What has to be zero: the terms without steps in sums, and the summands of the others."""
-    groups: dict[tuple[Monomial, tuple[str, ...]], dict[Monomial, Fraction]] = {}
+# The axes that a sum runs over, each once.
+_Axes = tuple[str, ...]
+
+
+def _by_axes(difference: Poly) -> dict[_Axes, Poly]:
+    """The terms without steps in sums, and the summands of the others, by the axes of the sums."""
+    groups: dict[_Axes, list[Poly]] = {}
     for monomial, coefficient in difference.terms.items():
-        opened = _opened(monomial)
-        rest, axes, inside = ((), (), monomial) if opened is None else opened
-        terms = groups.setdefault((rest, axes), {})
-        terms[inside] = terms.get(inside, Fraction(0)) + coefficient
-    return map(Poly, groups.values())
+        found = [atom for atom in _sums_in(monomial) if _has_steps_in_sum(atom)]
+        if len(found) == 1:
+            axes, summand = _axes_of(found[0]), _opened(monomial, found[0])
+        else:
+            axes, summand = (), Poly({monomial: Fraction(1)})
+        groups.setdefault(axes, []).append(summand.scaled(coefficient))
+    return {axes: joined(parts) for axes, parts in groups.items()}
 
 
-def _opened(monomial: Monomial) -> tuple[Monomial, tuple[str, ...], Monomial] | None:
-    """The factors beside a sum with steps in it, the axes that it runs over, and its summand."""
-    sums = [a for a, e in monomial if e == 1 and _has_steps_in_sum(a)]
-    if len(sums) != 1:
-        return None
-    (found,) = sums
-    axes = tuple(sorted(index.axis for index in found.indices))
-    if len(set(axes)) < len(axes):
-        return None
-    assert found.inner is not None
-    names = {index: Index(f"&{index.axis}", index.axis) for index in found.indices}
-    ((summand, _),) = found.inner.renamed(names).terms.items()
-    return tuple(pair for pair in monomial if pair[0] != found), axes, summand
+def _over(difference: Poly, axes: _Axes) -> Poly:
+    """What a difference is the sum of, over some axes.
+
+    What does not depend on an index is the sum over it of itself, divided by the size.
+    """
+    parts: list[Poly] = []
+    for monomial, coefficient in difference.terms.items():
+        found = sorted(_sums_in(monomial), key=lambda atom: not _has_steps_in_sum(atom))
+        fitting = [atom for atom in found if set(_axes_of(atom)) <= set(axes)]
+        summand, own = Poly({monomial: coefficient}), tuple[str, ...]()
+        if fitting:
+            summand, own = _opened(monomial, fitting[0]).scaled(coefficient), _axes_of(fitting[0])
+        for axis in axes:
+            if axis not in own:
+                summand = summand * atom_poly(Atom("size", axis), Fraction(-1))
+        parts.append(summand)
+    return joined(parts)
+
+
+def _sums_in(monomial: Monomial) -> list[Atom]:
+    """The sums among the factors that run over axes of which no two are one."""
+    sums = [a for a, e in monomial if e == 1 and a.kind == "sum"]
+    return [a for a in sums if len(set(_axes_of(a))) == len(a.indices)]
+
+
+def _axes_of(sum_: Atom) -> _Axes:
+    return tuple(sorted(index.axis for index in sum_.indices))
+
+
+def _opened(monomial: Monomial, sum_: Atom) -> Poly:
+    """The factors beside a sum times what it is the sum of, under indices named by their axes."""
+    assert sum_.inner is not None
+    names = {index: Index(f"&{index.axis}", index.axis) for index in sum_.indices}
+    rest = tuple(pair for pair in monomial if pair[0] != sum_)
+    return Poly({rest: Fraction(1)}) * renamed(sum_.inner, names)
 
 
 def _has_steps_in_sum(atom: Atom) -> bool:
@@ -119,7 +158,7 @@ def _vanishing(difference: Poly) -> Vanishing | None:
             return None
         # Only points at which an argument is zero are left: there it may be zero all the same.
         border = [a.inner for a, v in here.items() if not v and a.inner is not None]
-        if not any(_zero_where(rest, argument) for argument in _forced(here, border)):
+        if not _zero_where(rest, _forced(here, border)):
             apart |= {p.key: p for p in border}
     return Vanishing(tuple(apart.values()), tuple(below.values()))
 
@@ -148,21 +187,35 @@ def _forced(here: dict[Atom, int], border: Iterable[Poly]) -> Iterator[Poly]:
             yield argument
 
 
-def _zero_where(rest: Poly, argument: Poly) -> bool:
-    """Whether a polynomial is zero where another one is, seen by solving that for an entry."""
+_SOLVED_FOR = ("entry", "sum", "prod", "max", "apply")
+
+
+def _zero_where(rest: Poly, arguments: Iterable[Poly]) -> bool:
+    """Whether a polynomial is zero where others are, seen by solving these for atoms."""
+    pending = list(arguments)
+    while pending and not rest.is_zero:
+        solved = _solved(pending.pop(0))
+        if solved is None:
+            continue
+        values = dict([solved])
+        try:
+            rest = cleared(with_values(rest, values))[0]
+            pending = [with_values(argument, values) for argument in pending]
+        except ZeroDivisionError:
+            return False
+    return rest.is_zero
+
+
+def _solved(argument: Poly) -> tuple[Atom, Poly] | None:
+    """An atom that stands alone in one term of a polynomial, and what it is at the zeros."""
     for monomial, coefficient in argument.terms.items():
-        if len(monomial) != 1 or monomial[0][1] != 1 or monomial[0][0].kind != "entry":
+        if len(monomial) != 1 or monomial[0][1] != 1 or monomial[0][0].kind not in _SOLVED_FOR:
             continue
         atom = monomial[0][0]
         others = Poly({m: c for m, c in argument.terms.items() if m != monomial})
-        if any(a == atom for m in others.terms for a, _ in m):
-            continue
-        solved = others.scaled(-1 / coefficient)
-        try:
-            return cleared(with_values(rest, {atom: solved}))[0].is_zero
-        except ZeroDivisionError:
-            return False
-    return False
+        if not any(a == atom for m in others.terms for a, _ in m):
+            return atom, others.scaled(-1 / coefficient)
+    return None
 
 
 # ---------------------------------------------------------------- inequalities

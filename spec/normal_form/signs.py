@@ -28,6 +28,8 @@ from backproof.spec.terms import (
     Size,
     Term,
     Where,
+    add,
+    negative,
 )
 
 
@@ -44,16 +46,31 @@ Pattern = tuple[str, tuple[Index | None, ...]]
 
 
 @dataclass(frozen=True)
+class Above:
+    """A term that is above zero, such as 1 - A[n,o].
+
+    Attributes:
+        term: the term.
+        everywhere: those of its free indices at all of whose values it is.
+    """
+
+    term: Term
+    everywhere: frozenset[Index]
+
+
+@dataclass(frozen=True)
 class Signs:
-    """The signs of entries.
+    """The signs of entries, and of some sums.
 
     Attributes:
         known: by pattern.
         positions: affine positions that lie on their axis, whatever the sizes.
+        above: sums that are above zero.
     """
 
     known: Mapping[Pattern, Sign] = field(default_factory=dict)
     positions: tuple[Match, ...] = ()
+    above: tuple[Above, ...] = ()
 
     def reaches(self, node: Match) -> bool:
         """Whether a position is known to lie on its axis: it goes no further than a known one."""
@@ -74,7 +91,8 @@ class Signs:
         known = dict(self.known)
         for pattern, sign in other.known.items():
             known[pattern] = max(sign, known.get(pattern, Sign.UNKNOWN))
-        return Signs(known, self.positions + other.positions)
+        above = dict.fromkeys((*self.above, *other.above))
+        return Signs(known, self.positions + other.positions, tuple(above))
 
 
 NOTHING = Signs()
@@ -97,8 +115,11 @@ def needed(*terms: Term, positions: Iterable[Match] = ()) -> Signs:
         positions: those of the program that the terms are about; each lies on its axis.
     """
     known: dict[Pattern, Sign] = {}
+    above: dict[Above, None] = {}
     for term in terms:
         for argument, sign, bound in _arguments(term, frozenset()):
+            if sign is Sign.POSITIVE and isinstance(argument, Add):
+                above[Above(argument, argument.free & bound)] = None
             for entry in _factors(argument):
                 inside = [i for i in entry.indices if i in bound]
                 if len(set(inside)) < len(inside):
@@ -109,7 +130,7 @@ def needed(*terms: Term, positions: Iterable[Match] = ()) -> Signs:
                     tuple(None if i in bound else i for i in entry.indices),
                 )
                 known[pattern] = max(sign, known.get(pattern, Sign.UNKNOWN))
-    return Signs(known, tuple(positions))
+    return Signs(known, tuple(positions), tuple(above))
 
 
 def throughout(tensor: str, rank: int, sign: Sign) -> Signs:
@@ -121,6 +142,11 @@ def stated(assumptions: Iterable[Assumption]) -> Signs:
     """What a program assumes of the signs of its tensors."""
     found = NOTHING
     for assumption in assumptions:
+        if assumption.relation == ">":
+            difference = add(assumption.left, negative(assumption.right))
+            if isinstance(difference, Add):
+                above = Above(difference, difference.free)
+                found = found.joined(Signs(above=(above,)))
         if not assumption.is_equation and assumption.right is ZERO:
             sign = Sign.POSITIVE if assumption.relation == ">" else Sign.NOT_NEGATIVE
             for entry in _factors(assumption.left):

@@ -8,6 +8,7 @@ is taken for a mistake and is an error that shows both uses.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -42,6 +43,8 @@ from backproof.spec.printers.index import position_form
 from backproof.spec.program import Assumption, Axis, Program, Statement, Tensor, last_place
 from backproof.spec.source import Source, Span
 from backproof.spec.terms import (
+    Apply,
+    Entry,
     Index,
     Match,
     Number,
@@ -110,6 +113,7 @@ def elaborate(source: Source) -> Program:
         )
         for a in syntax.assumptions
     )
+    _check_assumed(source, axes, ordered, assumptions)
     defined = [s.target.tensor for s in ordered]
     names = [n for n in axes.tensors if n not in defined] + defined
     program = Program(
@@ -124,6 +128,49 @@ def elaborate(source: Source) -> Program:
     )
     _check_positions(source, program)
     return program
+
+
+def _check_assumed(
+    source: Source,
+    axes: _Axes,
+    statements: Iterable[Statement],
+    assumptions: Iterable[Assumption],
+) -> None:
+    """What is assumed has to be of something that is used: else a name was mistyped.
+
+    Raises:
+        SpecError: a name stands in a single assumption, or only beside others of that kind.
+    """
+    stated = {name for s in statements for name in (s.target.tensor, *tensors_in(s.value))}
+    if not stated:
+        return
+    used = stated | {f"d{name}" for name in stated}
+    open_ = [(tensors_in(a.left) | tensors_in(a.right)) - _for_all(a, axes) for a in assumptions]
+    count = Counter(name for names in open_ for name in names)
+    while True:
+        # Two assumptions may share a name that no statement has: x < c, c < 1.
+        joined = {n for names in open_ if names & used for n in names if count[n] > 1} - used
+        if not joined:
+            break
+        used |= joined
+    unused = [axes.first[name] for name in count if name not in used]
+    if unused:
+        first = min(unused, key=lambda reference: reference.span.start)
+        raise SpecError(
+            f"no statement uses '{first.name}', of which this is assumed",
+            source,
+            first.span,
+            label=suggestion(first.name, stated),
+            help="an assumption speaks of tensors that a statement uses",
+        )
+
+
+def _for_all(assumption: Assumption, axes: _Axes) -> set[str]:
+    """The argument z of ``assume g(z) = ...``, which stands for every number."""
+    call = assumption.left
+    if isinstance(call, Apply) and call.function in axes.functions:
+        return {n.tensor for n in [call.argument] if isinstance(n, Entry) and not n.indices}
+    return set()
 
 
 def _check_positions(source: Source, program: Program) -> None:

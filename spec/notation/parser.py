@@ -25,6 +25,7 @@ from fractions import Fraction
 from typing import TypeVar
 
 from backproof.spec.errors import SpecError, suggestion
+from backproof.spec.notation.cursor import Cursor
 from backproof.spec.notation.syntax import (
     AssumptionSyntax,
     AxisSyntax,
@@ -77,48 +78,9 @@ def parse_claim(source: Source) -> tuple[Syntax, Syntax]:
     return left, right
 
 
-class _Parser:
+class _Parser(Cursor):
     def __init__(self, source: Source) -> None:
-        self.source = source
-        self.tokens = tokenize(source)
-        self.at = 0
-
-    # -- tokens
-
-    @property
-    def token(self) -> Token:
-        return self.tokens[self.at]
-
-    @property
-    def last(self) -> Span:
-        """Where the token before this one stands; the value's own span leaves out its brackets."""
-        return self.tokens[self.at - 1].span
-
-    def advance(self) -> Token:
-        token = self.token
-        if token.kind is not Kind.END:
-            self.at += 1
-        return token
-
-    def found(self, *texts: str) -> bool:
-        return self.token.kind is Kind.SIGN and self.token.text in texts
-
-    def expect(self, text: str, why: str) -> Token:
-        if not self.found(text):
-            raise self.unexpected(f"'{text}' {why}")
-        return self.advance()
-
-    def unexpected(self, expected: str, help: str = "") -> SpecError:
-        return SpecError(
-            f"expected {expected}, found {self.token.shown}",
-            self.source,
-            self.token.span,
-            help=help,
-        )
-
-    def skip_lines(self) -> None:
-        while self.token.kind is Kind.LINE:
-            self.advance()
+        super().__init__(source, tokenize(source))
 
     def listed(self, read: Callable[[], T]) -> list[T]:
         """One or more of what ``read`` reads, separated by commas."""
@@ -127,10 +89,6 @@ class _Parser:
             self.advance()
             found.append(read())
         return found
-
-    def expect_end(self) -> None:
-        if self.token.kind is not Kind.END:
-            raise self.unexpected("an operator or the end")
 
     # -- program
 

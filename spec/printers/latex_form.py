@@ -68,9 +68,6 @@ class LatexWriter(DisplayWriter):
             return rf"{text[:-1]}\top}}"
         return rf"{text}^{{\top}}"
 
-    def juxtaposed(self, texts: Sequence[str]) -> str:
-        return " ".join(texts)
-
     def factors(self, texts: Sequence[str]) -> str:
         return r" \, ".join(texts)
 
@@ -85,13 +82,6 @@ class LatexWriter(DisplayWriter):
         if not parts.arrays and not parts.divisors:
             return above or "1"
         return f"{above} {arrays}" if above else arrays
-
-    def summed(self, parts: Sequence[tuple[bool, str]]) -> str:
-        (minus, text), *rest = parts
-        written = f"-{text}" if minus else text
-        for minus, text in rest:
-            written += f" {'-' if minus else '+'} {text}"
-        return written
 
     def raised(self, text: str, exponent: Fraction, *, entrywise: bool) -> str:
         shown = (
@@ -149,9 +139,6 @@ class LatexWriter(DisplayWriter):
 
     def called_with(self, function: str, arguments: Sequence[str]) -> str:
         return rf"\{function}{self.bracketed(', '.join(arguments))}"
-
-    def greater(self, left: str, right: str) -> str:
-        return f"{left} > {right}"
 
     def indicator(self, condition: str) -> str:
         return rf"\mathbb{{1}}\left[{condition}\right]"

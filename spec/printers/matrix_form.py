@@ -62,20 +62,10 @@ class TextWriter(MatrixWriter):
     def transposed(self, text: str) -> str:
         return f"{text}^T"
 
-    def juxtaposed(self, texts: Sequence[str]) -> str:
-        return " ".join(texts)
-
     def quotient(self, parts: Quotient) -> str:
         entrywise = " ⊙ ".join(parts.arrays)
         text = " ".join(filter(None, (*parts.scalars, entrywise))) or "1"
         return " / ".join((text, *parts.divisors, *parts.scalar_divisors))
-
-    def summed(self, parts: Sequence[tuple[bool, str]]) -> str:
-        (minus, text), *rest = parts
-        written = f"-{text}" if minus else text
-        for minus, text in rest:
-            written += f" {'-' if minus else '+'} {text}"
-        return written
 
     def raised(self, text: str, exponent: Fraction, *, entrywise: bool) -> str:
         shown = str(exponent) if exponent.denominator == 1 else f"({exponent})"
@@ -86,9 +76,6 @@ class TextWriter(MatrixWriter):
 
     def called_with(self, function: str, arguments: Sequence[str]) -> str:
         return f"{function}({', '.join(arguments)})"
-
-    def greater(self, left: str, right: str) -> str:
-        return f"{left} > {right}"
 
     def chosen(self, condition: str, above: str, below: str) -> Piece:
         return Piece(self.called_with("where", (condition, above, below)), ATOM)

@@ -101,17 +101,21 @@ class MatrixWriter(ABC):
     def transposed(self, text: str) -> str:
         """The transpose of a name or a bracketed text."""
 
-    @abstractmethod
     def juxtaposed(self, texts: Sequence[str]) -> str:
         """A matrix product."""
+        return " ".join(texts)
 
     @abstractmethod
     def quotient(self, parts: Quotient) -> str:
         """A product entry by entry, with what it is divided by."""
 
-    @abstractmethod
     def summed(self, parts: Sequence[tuple[bool, str]]) -> str:
         """A sum; each part says whether it is subtracted."""
+        (minus, text), *rest = parts
+        written = f"-{text}" if minus else text
+        for minus, text in rest:
+            written += f" {'-' if minus else '+'} {text}"
+        return written
 
     @abstractmethod
     def raised(self, text: str, exponent: Fraction, *, entrywise: bool) -> str:
@@ -129,9 +133,9 @@ class MatrixWriter(ABC):
     def called_with(self, function: str, arguments: Sequence[str]) -> str:
         """``max`` or ``min`` of several arguments."""
 
-    @abstractmethod
     def greater(self, left: str, right: str) -> str:
         """The condition that the left side is greater than the right one."""
+        return f"{left} > {right}"
 
     @abstractmethod
     def chosen(self, condition: str, above: str, below: str) -> Piece:

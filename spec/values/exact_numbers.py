@@ -7,9 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 from backproof.spec.deadline import check_time
-from backproof.spec.terms import Index
+from backproof.spec.terms import Index, Max, Where
 from backproof.spec.values.numbers import Balls, Rationals
-from backproof.spec.values.pointwise import Evaluation, NoValueError
+from backproof.spec.values.pointwise import Evaluation, KinkError, NoValueError
 
 
 class Continuous(Rationals):
@@ -45,7 +45,27 @@ class AtKinks(Rationals):
 
 
 class TimedEvaluation(Evaluation[Any]):
-    """An evaluation that gives up when its time is over: sums over many indices can be long."""
+    """An evaluation that gives up when its time is over: sums over many indices can be long.
+
+    In exact numbers a largest value that two places have is a value, and so is a condition at its
+    border that both branches have one value for.
+    """
+
+    def _chosen(self, term: Where, at: Mapping[Index, int]) -> Any:
+        try:
+            return super()._chosen(term, at)
+        except KinkError:
+            if not isinstance(self.numbers, Rationals):
+                raise
+            above, below = (self.term(branch, at) for branch in (term.above, term.below))
+            if above != below:
+                raise
+            return above
+
+    def _maximum(self, term: Max, at: Mapping[Index, int]) -> Any:
+        if not isinstance(self.numbers, Rationals):
+            return super()._maximum(term, at)
+        return max(self._values(term, at))
 
     def _over(
         self, indices: tuple[Index, ...], at: Mapping[Index, int]

@@ -180,12 +180,11 @@ class Evaluation(Generic[S]):
             place = term.offset + sum(factor * at[i] for i, factor in term.parts)
             return numbers.number(Fraction(int(at[term.left] == place)))
         if isinstance(term, Where):
-            above = numbers.is_positive(self.term(term.test, at))
-            return self.term(term.above if above else term.below, at)
+            return self._chosen(term, at)
         if isinstance(term, Product):
             return self._product(term, at)
         if isinstance(term, Max):
-            return self._values(term, at)[self._largest(term, at)]
+            return self._maximum(term, at)
         if isinstance(term, Hardmax):
             return numbers.number(Fraction(int(at[term.at] == self._largest(term, at))))
         if isinstance(term, LogSumExp):
@@ -219,6 +218,13 @@ class Evaluation(Generic[S]):
 
     def _values(self, term: Max | Hardmax, at: Mapping[Index, int]) -> list[S]:
         return [self.term(term.body, point) for point in self._over((term.index,), at)]
+
+    def _chosen(self, term: Where, at: Mapping[Index, int]) -> S:
+        above = self.numbers.is_positive(self.term(term.test, at))
+        return self.term(term.above if above else term.below, at)
+
+    def _maximum(self, term: Max, at: Mapping[Index, int]) -> S:
+        return self._values(term, at)[self._largest(term, at)]
 
     def _largest(self, term: Max | Hardmax, at: Mapping[Index, int]) -> int:
         """The position of the largest value.

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from backproof.spec.normal_form.normal import TooLargeError, normalise
+from backproof.spec.normal_form.budget import TooLargeError
+from backproof.spec.normal_form.normal import normalise
 from backproof.spec.terms import Term
 from backproof.spec.values.pointwise import Numbers
 

@@ -23,6 +23,8 @@ MOST_AXES = 8
 # So many drawn points for each choice of sizes, and so many at least for all small ones.
 DRAWN = 6
 DRAWN_IN_ALL = 90
+# Of coarse numbers, so many for each choice of sizes: only some of them meet where it matters.
+DRAWN_COARSE = 24
 # Where fewer points than ``ENOUGH`` had values, so many more are drawn at the first few sizes.
 ENOUGH = 10
 DRAWN_AGAIN = 120
@@ -92,6 +94,12 @@ def _one_hot_columns(name: str, number: int, position: Position, k: int) -> Frac
 
 
 FILLS: tuple[Fill, ...] = (_counting, _signed, _probability, _one_hot, _one_hot_columns)
+
+
+def coarse(turn: int) -> Fill:
+    """Numbers drawn from -1, 0 and 1, of which many are equal and many zero."""
+    source = random.Random(turn)
+    return lambda name, number, position, k: Fraction(source.randint(-1, 1))
 
 
 def drawn(turn: int) -> Fill:

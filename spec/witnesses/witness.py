@@ -13,13 +13,15 @@ from backproof.spec.assumptions.assuming import function_stated
 from backproof.spec.claims.reading import Claim
 from backproof.spec.deadline import OutOfTimeError, check_time, no_time_limit, time_limit
 from backproof.spec.deriving.expand import expand
-from backproof.spec.functions import is_abstract
-from backproof.spec.normal_form.normal import TooLargeError, normalise
+from backproof.spec.functions import is_abstract, parted_at
+from backproof.spec.normal_form.budget import TooLargeError
+from backproof.spec.normal_form.normal import normalise
 from backproof.spec.program import Assumption
 from backproof.spec.terms import (
     ZERO,
     Apply,
     Entry,
+    Hardmax,
     Index,
     Number,
     Power,
@@ -27,11 +29,11 @@ from backproof.spec.terms import (
     Term,
     Where,
     indices_in,
-    mul,
-    number,
+    negative,
+    rebuild,
     walk,
 )
-from backproof.spec.values.exact_numbers import Continuous, Precision, TimedEvaluation
+from backproof.spec.values.exact_numbers import AtKinks, Continuous, Precision, TimedEvaluation
 from backproof.spec.values.numbers import Balls, Rationals
 from backproof.spec.values.pointwise import Evaluation, NoValueError, Numbers
 from backproof.spec.values.stand_ins import (
@@ -46,12 +48,14 @@ from backproof.spec.witnesses.fitting import Fitting, Key, holds, places
 from backproof.spec.witnesses.points import (
     DRAWN,
     DRAWN_AGAIN,
+    DRAWN_COARSE,
     DRAWN_IN_ALL,
     ENOUGH,
     FEW_SIZES,
     FILLS,
     Fill,
     Point,
+    coarse,
     drawn,
     filled,
     longer_sizes,
@@ -163,19 +167,93 @@ class _Case:
     wanted: tuple[Assumption, ...] = ()
 
 
-_OF_PIECES = ("abs", "sign", "step", "relu", "leaky_relu", "elu")
 # Combinations double with each argument at which something jumps.
 MOST_PIECES = 3
 
 
+def search_at_kinks(claim: Claim, seconds: float = 5.0) -> Search:
+    """As ``search``, among points at which what jumps has its value there: a step of 0 is 0.
+
+    Only for a claim about the forward pass: of a gradient every value between the one-sided ones
+    counts there, and so none of them refutes.
+    """
+    if claim.left is None or claim.right is None:
+        return Search()
+    with time_limit(seconds):
+        try:
+            return _AtKinks(claim).run() if _is_of_forward_pass(claim) else Search()
+        except OutOfTimeError:
+            return Search()
+
+
+# So many nodes of a condition are looked at for whether it is zero everywhere.
+MOST_NODES = 200
+
+
+def _without_void(claim: Claim, side: Term) -> Term:
+    """A side without conditions on what is zero everywhere, such as a mask that is a gradient of 0.
+
+    These have no border at which anything could jump.
+    """
+
+    def on(node: Term) -> Term:
+        if isinstance(node, Where) and is_void(node.test):
+            return on(node.below)
+        return rebuild(node, on)
+
+    def is_void(test: Term) -> bool:
+        check_time()
+        try:
+            written = expand(claim.derivation, test)
+            few = sum(1 for _ in islice(walk(written), MOST_NODES + 1)) <= MOST_NODES
+            return few and normalise(written).is_zero
+        except (TooLargeError, ArithmeticError, ValueError):
+            return False
+
+    try:
+        return on(side) if any(isinstance(node, Where) for node in walk(side)) else side
+    except RecursionError:
+        return side
+
+
+def _is_of_forward_pass(claim: Claim) -> bool:
+    """Whether a claim speaks of no gradient and no derivative of what has a kink."""
+    derivation = claim.derivation
+    pending = [side for side in (claim.left, claim.right, *claim.parts) if side is not None]
+    seen: set[str] = set()
+    while pending:
+        for node in walk(pending.pop()):
+            check_time()
+            if isinstance(node, Hardmax) or (isinstance(node, Apply) and node.order):
+                return False
+            if isinstance(node, Entry) and node.tensor not in seen:
+                seen.add(node.tensor)
+                statement = derivation.program.statement(node.tensor)
+                if statement is not None:
+                    pending.append(statement.value)
+                elif derivation.definition(node.tensor) is not None:
+                    return False
+    return True
+
+
 class WitnessSearch:
-    """Tries the cases of a claim one by one."""
+    """Tries the cases of a claim one by one.
+
+    Attributes:
+        exact: the rationals in which they are tried.
+        every: all the numbers in which they are.
+        signs: those of what something jumps at.
+    """
+
+    exact: type[Rationals] = Continuous
+    every: tuple[type[Rationals | Balls], ...] = (Continuous, Balls)
+    signs: tuple[str, ...] = (">", "<")
 
     def __init__(self, claim: Claim) -> None:
         self.claim = claim
         assert claim.left is not None
         assert claim.right is not None
-        self.left, self.right = claim.left, claim.right
+        self.left, self.right = (_without_void(claim, s) for s in (claim.left, claim.right))
         self.program = claim.derivation.program
         self.used = {i.axis for i in claim.indices}
         self.partial = self._partial()
@@ -214,6 +292,7 @@ class WitnessSearch:
             term = pending.pop()
             self.used |= {i.axis for i in indices_in(term)}
             for node in walk(term):
+                check_time()
                 if isinstance(node, Size):
                     self.used.add(node.axis)
                 if isinstance(node, Apply) and node.function in abstract:
@@ -307,17 +386,12 @@ class WitnessSearch:
 
     def _on_pieces(self) -> Iterator[_Case]:
         """Points at which what jumps is on either side of where it does, in every combination."""
-        arguments = [
-            n.test if isinstance(n, Where) else n.argument
-            for side in (self.left, self.right)
-            for n in walk(side)
-            if isinstance(n, Where) or (isinstance(n, Apply) and n.function in _OF_PIECES)
-        ]
+        nodes = (node for side in (self.left, self.right) for node in walk(side))
+        arguments = [at for at in map(parted_at, nodes) if at is not None]
         found = list(dict.fromkeys(arguments))[:MOST_PIECES]
         for sizes in islice(self._sizes(small_sizes), FEW_SIZES if found else 0):
-            for signs in product((1, -1), repeat=len(found)):
-                pairs = zip(signs, found, strict=True)
-                wanted = tuple(Assumption(mul(number(s), a), ZERO, "", ">") for s, a in pairs)
+            for signs in product(self.signs, repeat=len(found)):
+                wanted = tuple(map(_of_sign, signs, found))
                 for fill, stand in product(FILLS, self._stands()):
                     yield _Case(sizes, fill, stand, True, wanted)
 
@@ -390,20 +464,25 @@ class WitnessSearch:
         self, sizes: Mapping[str, int], point: Point, stand: Stand
     ) -> tuple[Numbers[Any] | None, Position | None]:
         """The numbers in which both sides have values, and the first position of a difference."""
-        for numbers in (Continuous(), Balls()):
+        for numbers in (kind() for kind in self.every):
             try:
                 left, right = self._sides(sizes, point, stand, numbers)
             except (NoValueError, RecursionError):
                 continue
-            with Precision(numbers):
-                for position, value in left.items():
-                    if isinstance(numbers, Rationals):
-                        if value != right[position]:
-                            return numbers, position
-                    elif not (value - right[position]).contains(0):
-                        return numbers, position
-            return numbers, None
+            return numbers, self._first_difference(numbers, left, right)
         return None, None
+
+    def _first_difference(
+        self, numbers: Numbers[Any], left: Mapping[Position, Any], right: Mapping[Position, Any]
+    ) -> Position | None:
+        with Precision(numbers):
+            for position, value in left.items():
+                if isinstance(numbers, Rationals):
+                    if value != right[position]:
+                        return position
+                elif not (value - right[position]).contains(0):
+                    return position
+        return None
 
     def _sides(
         self, sizes: Mapping[str, int], point: Point, stand: Stand, numbers: Numbers[Any]
@@ -462,6 +541,7 @@ class WitnessSearch:
         read: Callable[[Key], object] | None = None,
     ) -> Evaluation[Any]:
         def given(name: str, position: Position) -> Any:
+            check_time()
             if read is not None:
                 read((name, position))
             return numbers.number(point[name, position])
@@ -490,16 +570,20 @@ class WitnessSearch:
             return self._shown(sizes, point, stand)
 
     def _shown(self, sizes: Mapping[str, int], point: Point, stand: Stand) -> Witness:
-        _, position = self.compared(sizes, point, stand)
-        assert position is not None
         try:
-            left, right = self._sides(sizes, point, stand, Continuous())
+            exact = self.exact()
+            left, right = self._sides(sizes, point, stand, exact)
+            position = self._first_difference(exact, left, right)
+            assert position is not None
             shown = [_exact(left[position]), _exact(right[position])]
             shape = [sizes[i.axis] for i in self.claim.indices]
             arrays = [_nested(shape, side) for side in (left, right)]
         except (NoValueError, ValueError):
             # No rational, or one with more digits than Python writes.
-            left, right = self._sides(sizes, point, stand, Balls())
+            balls = Balls()
+            left, right = self._sides(sizes, point, stand, balls)
+            position = self._first_difference(balls, left, right)
+            assert position is not None
             shown = [left[position].str(12, radius=False), right[position].str(12, radius=False)]
             arrays = [None, None]
         return self._witness(sizes, point, stand, position, *shown, *arrays)
@@ -515,16 +599,39 @@ class WitnessSearch:
         left_array: Any = None,
         right_array: Any = None,
     ) -> Witness:
+        entries: dict[str, dict[Position, Fraction]] = {name: {} for name in self.given}
+        for (name, at), value in point.items():
+            entries[name][at] = value
         inputs = {
-            name: _nested(
-                [sizes[a] for a in axes],
-                {p: v for (n, p), v in point.items() if n == name},
-            )
+            name: _nested([sizes[a] for a in axes], entries[name])
             for name, axes in sorted(self.given.items())
         }
         functions = {f: f"{f}(z) = {text}" for f, (text, _) in stand.items()}
         used = {a: s for a, s in sizes.items() if self._matters(a)}
         return Witness(used, inputs, functions, position, left, right, left_array, right_array)
+
+
+class _AtKinks(WitnessSearch):
+    """Tries points at which something jumps, too."""
+
+    exact = AtKinks
+    every = (AtKinks,)
+    signs = ("=", ">", "<")
+
+    def _cases(self) -> Iterator[_Case]:
+        turns = itertools.count()
+        for sizes in self._sizes(small_sizes):
+            for stand in self._stands():
+                for _ in range(DRAWN_COARSE):
+                    yield _Case(sizes, coarse(next(turns)), stand, True)
+        yield from super()._cases()
+
+
+def _of_sign(sign: str, argument: Term) -> Assumption:
+    """That a term has a sign, or is zero."""
+    return Assumption(
+        negative(argument) if sign == "<" else argument, ZERO, "", "=" if sign == "=" else ">"
+    )
 
 
 def _is_partial(value: Term) -> bool:

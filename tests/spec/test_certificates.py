@@ -32,7 +32,8 @@ from backproof.spec.deriving.derive import Derivation, Rule, derive
 from backproof.spec.functions import ACTIVATIONS, FUNCTIONS, replace_x
 from backproof.spec.layer import Spec
 from backproof.spec.library import dense, entries, layouts, named, network
-from backproof.spec.normal_form.normal import cleared, normalise
+from backproof.spec.normal_form.denominators import cleared
+from backproof.spec.normal_form.normal import normalise
 from backproof.spec.program import Axis, Program, Statement, Tensor
 from backproof.spec.source import Source, Span
 from backproof.spec.terms import Index, Term
@@ -722,11 +723,14 @@ def test_the_checker_imports_nothing_but_its_rules() -> None:
     for module in (checker_module, rules_module):
         tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
         imports = [n for n in ast.walk(tree) if isinstance(n, (ast.Import, ast.ImportFrom))]
-        names = [n.module if isinstance(n, ast.ImportFrom) else n.names[0].name for n in imports]
-        found[module.__name__] = {n for n in names if n}
-    ours = {n for names in found.values() for n in names if n.startswith("backproof")}
-    assert ours == {"backproof.spec.certificates.rules"}
-    standard = {n.split(".")[0] for names in found.values() for n in names} - {"backproof"}
+        names = [
+            f"{'.' * n.level}{n.module}" if isinstance(n, ast.ImportFrom) else n.names[0].name
+            for n in imports
+        ]
+        found[module.__name__] = set(names)
+    ours = {n for names in found.values() for n in names if n.startswith(("backproof", "."))}
+    assert ours == {".rules"}
+    standard = {n.split(".")[0] for names in found.values() for n in names - ours}
     known = "__future__ collections contextlib fractions functools json math re typing"
     assert standard <= {*known.split()}
 

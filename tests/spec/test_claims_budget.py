@@ -2,10 +2,12 @@
 
 import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import pytest
 
+from backproof.spec.claims import matrix_notation
 from backproof.spec.claims.reading import read_claim
 from backproof.spec.deadline import (
     OutOfTimeError,
@@ -14,10 +16,14 @@ from backproof.spec.deadline import (
     time_left,
     time_limit,
 )
+from backproof.spec.deciding import equal as equal_module
 from backproof.spec.deciding.equal import Answer, Kind, decide
+from backproof.spec.deciding.stages import Stage, stages
 from backproof.spec.deriving.derive import Derivation
+from backproof.spec.deriving.expand import expand
 from backproof.spec.layer import Spec
-from backproof.spec.witnesses.witness import search
+from backproof.spec.terms import Term, add
+from backproof.spec.witnesses.witness import WitnessSearch, search
 
 # Long runs over code that other tests cover: measuring them would double their time.
 pytestmark = pytest.mark.no_cover
@@ -103,6 +109,38 @@ def test_a_search_tells_at_how_many_points_the_sides_agree() -> None:
     seen = search(read_claim("log(-1) = 0"), seconds=5.0)
     assert seen.shown == "neither side has a value at any point that was tried"
     assert search(read_claim("x = y"), seconds=-1.0).shown == "no point was tried"
+
+
+def test_what_prepares_a_decision_asks_for_the_time_as_well() -> None:
+    claim = read_claim("x + y = y + x")
+    for prepare in (lambda: expand(claim.derivation, claim.left), lambda: WitnessSearch(claim)):
+        prepare()
+        with time_limit(-1.0), pytest.raises(OutOfTimeError):
+            prepare()
+
+
+def test_an_assumption_that_was_found_in_time_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = read_claim("step(x) = 1 - step(-x)")
+    assert decide(claim).assumption == "x[i] is not zero"
+
+    def out_of_time(*_: object) -> Iterator[Stage]:
+        yield from islice(stages(claim, []), 1)
+        raise OutOfTimeError
+
+    monkeypatch.setattr(equal_module, "stages", out_of_time)
+    assert decide(claim).assumption == "x[i] is not zero"
+
+
+def test_a_sum_in_matrix_notation_is_put_together_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = []
+
+    def counted(*parts: Term) -> Term:
+        counts.append(len(parts))
+        return add(*parts)
+
+    monkeypatch.setattr(matrix_notation, "add", counted)
+    read_claim("x = " + " + ".join(f"x{k}" for k in range(200)))
+    assert sum(counts) <= 2 * 201
 
 
 # ---------------------------------------------------------------- the limit itself

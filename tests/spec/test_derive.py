@@ -18,7 +18,8 @@ from backproof.spec.deriving.expand import expand
 from backproof.spec.errors import SpecError
 from backproof.spec.layer import Spec
 from backproof.spec.library import dense, layouts, losses, named, network
-from backproof.spec.normal_form.normal import TooLargeError, normalise
+from backproof.spec.normal_form.budget import TooLargeError
+from backproof.spec.normal_form.normal import normalise
 from backproof.spec.printers.index import index_equation
 from backproof.spec.program import Program
 from backproof.spec.terms import Index

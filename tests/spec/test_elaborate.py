@@ -373,6 +373,37 @@ def test_shape() -> None:
     assert program.shape("Z", sizes) == (2, 4)
 
 
+def test_an_assumption_about_a_name_that_nothing_else_uses_is_an_error() -> None:
+    with pytest.raises(SpecError) as caught:
+        Spec("y[i] = x[i]/sqrt(sum[j](x[j]^2) + eps)\nassume ep > 0")
+    assert str(caught.value) == (
+        "<equations>:2:8: no statement uses 'ep', of which this is assumed\n"
+        "2 | assume ep > 0\n"
+        "  |        ^^ a near name is 'eps'\n"
+        "help: an assumption speaks of tensors that a statement uses"
+    )
+
+
+def test_names_that_only_assumptions_share_are_as_little_used() -> None:
+    with pytest.raises(SpecError, match="no statement uses 'lo'"):
+        Spec("y[i] = x[i]\nassume lo < hi\nassume hi < 1\nassume lo > 0")
+
+
+@pytest.mark.parametrize(
+    "assumed",
+    [
+        "assume x[i] < top\nassume top < 1",
+        "assume g(z) = z",
+        "assume dy[i] > 0",
+        "assume size(i) = 2",
+        "assume x[i] = u[i]\nassume u[i] = v[i]\nassume v[i] < 1",
+    ],
+)
+def test_an_assumption_about_what_is_used_through_others_is_kept(assumed: str) -> None:
+    program = Spec(f"y[i] = g(x[i])\n{assumed}").program
+    assert len(program.assumptions) == assumed.count("assume")
+
+
 def test_assumptions_are_kept_with_their_text() -> None:
     program = Spec("L = sum[n,o](Y[n,o])\nassume sum[o](Y[n,o]) = 1").program
     (assumption,) = program.assumptions

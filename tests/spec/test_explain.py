@@ -75,7 +75,7 @@ def test_what_is_given() -> None:
     ]
     unused = Spec("Z[n] = X[n] + 0*Y[n]\nV[n] = Y[n]")
     assert explain(unused.gradients()["V"]) == ["dV[n] = dV[n]    upstream gradient of an output"]
-    unused = Spec("Z[n] = X[n]\nassume sum[n](Y[n]) = 1")
+    unused = Spec("Z[n] = X[n]\nassume Y[n] > 0\nassume Y[n] < X[n]")
     assert explain(unused.gradients()["Y"]) == [
         "dY[n] = 0    no output depends on it",
         "dY = 0       matrix form",

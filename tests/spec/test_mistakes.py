@@ -4,7 +4,8 @@ from collections import Counter
 
 import pytest
 
-from backproof.spec.claims.reading import Claim
+from backproof.spec.claims.reading import Claim, read_claim
+from backproof.spec.deciding.claim_mistakes import name_mistake
 from backproof.spec.deciding.equal import Kind, decide
 from backproof.spec.deriving.compose import on_axes
 from backproof.spec.deriving.derive import Derivation
@@ -28,6 +29,7 @@ SPECS = {
     "dense mean": lambda: dense(layout="ni,io->no", scale="mean"),
     "network": lambda: network(2),
     **{loss: (lambda loss=loss: named(loss)) for loss in losses()},
+    **{name: (lambda name=name: named(name)) for name in ("conv1d", "conv2d", "average_pool")},
 }
 
 # The forms that are right all the same: (kind, variant) by what makes them so.
@@ -233,3 +235,51 @@ def test_an_operator_along_an_index_follows_another_operand() -> None:
     found = form(dense(activation="softmax"), "A", "X for Z")
     (along,) = [i for i in found.indices if i.axis == "i"]
     assert found.value.index == along
+
+
+# ---------------------------------------------------------------- at affine positions
+
+
+@pytest.mark.parametrize(
+    ("layer", "quantity", "variant", "kind", "words"),
+    [
+        ("conv1d", "dX", "t for s", "wrong-axis", "runs the wrong way: t = k+s stands for s = k+t"),
+        ("conv1d", "dX", "offset +1", "wrong-operand", "off by one: s = k+t+1 stands for s = k+t"),
+        ("conv1d", "dW", "without k", "wrong-axis", "k is missing in a position: s = t"),
+        ("average_pool", "dX", "no stride at t", "wrong-axis", "the stride 2 is missing: s = k+t"),
+        ("conv2d", "dX", "q for r and p for s", "wrong-axis", "the wrong way in every direction"),
+    ],
+)
+def test_mistakes_at_positions_have_their_names(
+    layer: str, quantity: str, variant: str, kind: str, words: str
+) -> None:
+    found = form(named(layer), quantity, variant)
+    assert found.mistake.kind == kind
+    assert words in found.mistake.sentence
+
+
+@pytest.mark.parametrize(
+    ("layer", "claim", "variant"),
+    [
+        ("conv1d", "dX[n,s,c] = sum[t,k,d](delta[t,s+k]*dZ[n,t,d]*W[d,k,c])", "t for s"),
+        ("conv1d", "dX[n,s,c] = sum[t,k,d](delta[s,t+k+1]*dZ[n,t,d]*W[d,k,c])", "offset +1"),
+        ("conv1d", "dW[d,k,c] = sum[n,t,s](dZ[n,t,d]*X[n,s,c]*delta[t,s+k])", "t for s"),
+        ("average_pool", "dX[n,s,c] = sum[t,k](delta[s,t+k]*dP[n,t,c])/2", "no stride at t"),
+        (
+            "max_pool",
+            "dX[n,s,c] = sum[t,k](delta[s,2*t]*dP[n,t,c]*hardmax[k](X[n,2*t+k,c]))",
+            "without k",
+        ),
+        (
+            "conv2d",
+            "dX[n,s,r,c] = sum[p,q,d,u,v](delta[p,s+u]*delta[q,r+v]*dZ[n,p,q,d]*W[d,u,v,c])",
+            "q for r and p for s",
+        ),
+    ],
+)
+def test_a_claim_that_is_wrong_at_a_position_is_named(layer: str, claim: str, variant: str) -> None:
+    read = read_claim(claim, named(layer).derivation)
+    assert decide(read, seconds=2.0).kind is Kind.DIFFERENT
+    found = name_mistake(read, read.left.tensor)
+    assert found is not None
+    assert found.variant == variant

@@ -9,17 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backproof.spec import terms as t
-from backproof.spec.normal_form import normal as normal_module
+from backproof.spec.normal_form import labelling as labelling_module
+from backproof.spec.normal_form.as_term import as_term
+from backproof.spec.normal_form.budget import TooLargeError
 from backproof.spec.normal_form.canonical import canonical_order
 from backproof.spec.normal_form.contraction import collect, contract, gather_powers
-from backproof.spec.normal_form.normal import (
-    TooLargeError,
-    as_term,
-    cleared,
-    normalise,
-    with_marginals,
-    with_values,
-)
+from backproof.spec.normal_form.denominators import cleared
+from backproof.spec.normal_form.normal import normalise
+from backproof.spec.normal_form.replacing import with_marginals, with_values
 from backproof.spec.terms import Term
 from backproof.spec.values.pointwise import NoValueError
 from tests.spec.random_terms import (
@@ -224,7 +221,7 @@ def test_a_sum_inside_a_sum_is_labelled_under_another_mark(
         marks.append(arguments[2])
         return canonical_order(*arguments)
 
-    monkeypatch.setattr(normal_module, "canonical_order", spy)
+    monkeypatch.setattr(labelling_module, "canonical_order", spy)
     normalise(t.total((Ai,), g(t.total((Aj,), t.mul(M(Ai, Aj), g(t.total((Ak,), M(Aj, Ak))))))))
 
     assert set(marks) == {"1", "2", "3"}
