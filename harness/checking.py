@@ -129,10 +129,13 @@ class Checker:
                 continue
             judged = self.judge_one(name, case, done.results[name], bounded, reused)
             if self._unfinished(name, done):
-                # A right value was finished before the layer raised; another one tells nothing.
+                # A right value was finished before the layer raised; so was one whose statement
+                # is known, since a session keeps back what it had not finished. Any other tells
+                # nothing.
+                told = judged.state is State.RIGHT or name in self.subject.lines
                 judged = (
                     replace(judged, unfinished=True)
-                    if judged.state is State.RIGHT
+                    if told
                     else self._absent(name, case, done, bounded, reused)
                 )
             found.append(judged)

@@ -20,6 +20,7 @@ from backproof.cases import make_case
 from backproof.checking import Checker
 from backproof.diagnosis import Diagnosis
 from backproof.spec.layer import SCALES, Equation, Spec
+from backproof.spec.terms import mul, number
 from backproof.subjects import Subject
 
 DIVIDED = "divided by the samples"
@@ -33,11 +34,14 @@ class Convention:
         subject: with the other spec or format.
         quantities: those to which the assumption applies; all if empty.
         assumption: in words.
+        certain: the layer reads so, whatever else is wrong with it: where the upstream gradient is
+            zero, a multiple of a parameter is left to the last bit.
     """
 
     subject: Subject
     quantities: tuple[str, ...]
     assumption: str
+    certain: bool = False
 
 
 def narrower_format(subject: Subject) -> Convention | None:
@@ -127,17 +131,37 @@ def _own_layers(subject: Subject, diagnoses: Mapping[str, Diagnosis]) -> Iterato
     spec = subject.spec
     for quantity, diagnosis in diagnoses.items():
         statement, form = spec.program.statement(quantity), diagnosis.form
-        if statement is None or form is None or diagnosis.cause != quantity:
+        if statement is None or diagnosis.cause != quantity:
             continue
-        if diagnosis.mistake.kind not in ("wrong-scale", "wrong-sign") or form.needs:
+        if diagnosis.mistake.kind not in ("wrong-scale", "wrong-sign"):
             continue
-        changed = Equation(spec, statement.target, form.value).index
+        if form is None:
+            gain = _gain_of(diagnosis)
+            if gain is None:
+                continue
+            value = mul(number(gain), statement.value)
+        elif form.needs:
+            continue
+        else:
+            value = form.value
+        changed = Equation(spec, statement.target, value).index
         text = spec.text.replace(statement.text, changed)
         yield Convention(
             replace(subject, spec=_varied(spec, text=text)),
             (),
             f"the layer is meant to compute {changed}, of which its gradients are right",
         )
+
+
+def _gain_of(diagnosis: Diagnosis) -> Fraction | None:
+    """The number by which a result is multiplied, as it is likely to be written."""
+    word, _, written = diagnosis.mistake.variant.partition(" ")
+    if word != "times":
+        return None
+    value = Fraction(written)
+    short = value.limit_denominator(10**6)
+    # A number of a few digits, or a fraction: what it was measured as differs by rounding.
+    return short if abs(short - value) <= abs(value) * Fraction(1, 10**12) else None
 
 
 def _with_penalties(
@@ -169,7 +193,8 @@ def _with_penalties(
         if scale != spec.scale:
             assumption, parameters = f"{assumption}; {_MEAN}", _of_parameters(spec)
         varied = _varied(spec, text=text, scale=scale)
-        yield Convention(replace(subject, spec=varied), parameters, assumption)
+        certain = scale == spec.scale
+        yield Convention(replace(subject, spec=varied), parameters, assumption, certain)
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
+from backproof.adapters.numeric import Values
 from backproof.cases import Case
-from backproof.checking import BAD, Checker, Judgement, State
-from backproof.oracles.formats import FORMATS
+from backproof.checking import BAD, Checker, Judgement
+from backproof.describing import TELLING, as_reshaped, described, matches, simply_described
+from backproof.oracles.outcome import FloatArray
 from backproof.oracles.reference import Bounded, reference
+from backproof.spec.deriving.derive import Derivation, Gradient, with_upstream
 from backproof.spec.mistakes import Mistake, WrongForm, planted, wrong_forms
+from backproof.spec.terms import (
+    Add,
+    Entry,
+    Index,
+    Term,
+    add,
+    mul,
+    number,
+    power,
+    size,
+    substitute,
+    tensors_in,
+    total,
+    walk,
+)
 
-# How many cases an explanation has to reproduce, and how many of them have to tell it from the
-# right equation.
-EXPLAINED, TELLING = 8, 2
+# How many cases an explanation has to reproduce.
+EXPLAINED = 8
 
 
 @dataclass(frozen=True)
@@ -52,20 +69,27 @@ def diagnose(
     stale = {q: _STALE for q, judgements in wrong.items() if _only_when_reused(judgements)}
     chosen = {q: _telling_judgements(js) for q, js in wrong.items() if q not in stale}
     chosen = {q: judgements for q, judgements in chosen.items() if judgements}
-    matches: dict[str, dict[str, list[WrongForm]]] = {}
+    explained: dict[str, dict[str, list[WrongForm]]] = {}
     memo = _Memo(checker, right)
     for quantity, judgements in chosen.items():
         found: dict[str, list[WrongForm]] = {}
         for cause in _causes(checker, quantity):
             forms = [
                 form
-                for form in wrong_forms(checker.derivation, cause)
+                for form in _forms(checker.derivation, cause)
                 if _explains(memo, form, quantity, judgements)
             ]
             if forms:
                 found[cause] = sorted(forms, key=lambda f: f.mistake.weight)
-        matches[quantity] = found
-    named = {q: _best(checker, q, chosen[q], matches) for q in chosen}
+        explained[quantity] = found
+    named = {q: _best(checker, q, explained) for q in chosen if explained[q]}
+    bases = [d.form for d in named.values() if d.form is not None]
+    # What comes first in the computation is named first: the rest may follow from it.
+    for quantity in sorted(chosen, key=lambda q: len(_causes(checker, q))):
+        if quantity in named:
+            continue
+        from_shown = _from_another(checker, quantity, chosen[quantity], wrong, named)
+        named[quantity] = from_shown or _otherwise(memo, quantity, chosen[quantity], bases)
     return named | {q: Diagnosis(mistake, q) for q, mistake in stale.items()}
 
 
@@ -88,7 +112,6 @@ def _telling_judgements(judgements: Sequence[Judgement]) -> list[Judgement]:
         if j.got is not None
         and j.got.size
         and not j.reused
-        and not j.unfinished
         and all(j.case.sizes.values())
         and np.all(np.isfinite(j.got))
     ]
@@ -108,8 +131,6 @@ _PLAIN = ("normal", "whole", "cancelling")
 
 def _causes(checker: Checker, quantity: str) -> list[str]:
     """The quantity itself, then what it is computed from that the subject may have got wrong."""
-    from backproof.spec.terms import tensors_in
-
     found, pending = [], [quantity]
     while pending:
         name = pending.pop(0)
@@ -170,10 +191,10 @@ def _explains(memo: _Memo, form: WrongForm, quantity: str, judgements: Sequence[
         if values is None or quantity not in values:
             return False
         bounded = values[quantity]
-        if not _matches(j, bounded):
+        if not matches(j, bounded):
             return False
         if form.quantity != quantity and not all(
-            _matches(other, values[other.quantity])
+            matches(other, values[other.quantity])
             for other in memo.right.get(id(j.case), ())
             if other.quantity in values and not memo.shown_forward(other.quantity)
         ):
@@ -189,40 +210,21 @@ def _fits_downstream(checker: Checker, form: WrongForm) -> bool:
     return definition is not None and len(definition[0].indices) == len(form.indices)
 
 
-def _matches(j: Judgement, bounded: Bounded) -> bool:
-    """Whether a result is what the wrong form gives, within that form's own bound."""
-    assert j.got is not None
-    got, value = j.got, np.asarray(bounded.value)
-    allowed = np.asarray(bounded.radius) + np.asarray(bounded.own)
-    if got.shape != value.shape:
-        # An axis of size 1 may have been dropped on the way, as of a bias's row.
-        if np.squeeze(got).shape != np.squeeze(value).shape:
-            return False
-        got, value, allowed = np.squeeze(got), np.squeeze(value), np.squeeze(allowed)
-    with np.errstate(all="ignore"):
-        return bool(np.all(np.abs(got.astype(np.float64) - value) <= allowed))
-
-
 def _best(
-    checker: Checker,
-    quantity: str,
-    judgements: Sequence[Judgement],
-    matches: Mapping[str, Mapping[str, Sequence[WrongForm]]],
+    checker: Checker, quantity: str, explained: Mapping[str, Mapping[str, Sequence[WrongForm]]]
 ) -> Diagnosis:
-    found = matches[quantity]
-    wrong_forward = any(checker.derivation.program.statement(q) is not None for q in matches)
+    found = explained[quantity]
+    wrong_forward = any(checker.derivation.program.statement(q) is not None for q in explained)
     # A mistake further up that explains other wrong quantities too is the simpler explanation.
     ranked: list[tuple[int, int, str, WrongForm]] = []
     for distance, (cause, forms) in enumerate(found.items()):
         for form in forms:
             others = sum(
-                any(f is form or f == form for f in matches[q].get(cause, ()))
-                for q in matches
+                any(f is form or f == form for f in explained[q].get(cause, ()))
+                for q in explained
                 if q != quantity
             )
             ranked.append((-others, form.mistake.weight + distance, cause, form))
-    if not ranked:
-        return _undescribed(checker, quantity, judgements)
     ranked.sort(key=lambda r: r[:2])
     best = ranked[0]
     also = tuple(r[3].mistake for r in ranked[1:] if r[:2] == best[:2])
@@ -235,186 +237,334 @@ def _best(
     return Diagnosis(mistake, best[2], also, best[3])
 
 
-def _undescribed(checker: Checker, quantity: str, judgements: Sequence[Judgement]) -> Diagnosis:
-    """No equation of the catalogue fits: what can be said of the results all the same."""
-    for explanation in (
-        _as_not_finite,
-        _as_scaled,
-        _as_lower_precision,
-        _as_one_sample,
-        _as_updated_parameter,
-        _as_reshaped,
-    ):
-        mistake = explanation(checker, quantity, judgements)
-        if mistake is not None:
-            return Diagnosis(mistake, quantity)
-    if all(j.state is State.SHAPE for j in judgements):
-        words = judgements[0].note
-        return Diagnosis(Mistake("shape", "other", words), quantity)
-    words = "no mistake of the catalogue gives these results"
-    return Diagnosis(Mistake("other", "none fits", words), quantity)
-
-
-def _as_not_finite(
-    checker: Checker, quantity: str, judgements: Sequence[Judgement]
-) -> Mistake | None:
-    wrong = [j for j in judgements if j.state in BAD]
-    if not wrong or any(j.state is not State.NONFINITE for j in wrong):
-        return None
-    words = "not finite where the exact result is: an overflow on the way, or 0/0"
-    return Mistake("other", "not finite", words)
-
-
-def _as_lower_precision(
-    checker: Checker, quantity: str, judgements: Sequence[Judgement]
-) -> Mistake | None:
-    """Wrong in wide formats only, and within what a narrower one allows."""
-    for name in ("float32", "float16"):
-        narrow = FORMATS[name]
-        wrong = [j for j in judgements if j.state in BAD]
-        wide = [j for j in wrong if FORMATS[j.case.format].u < narrow.u]
-        if len(wide) < TELLING or len(wide) < len(wrong):
+def _forms(derivation: Derivation, quantity: str) -> list[WrongForm]:
+    """The catalogue's wrong forms of an equation, and those that only a layer's code has."""
+    found = wrong_forms(derivation, quantity)
+    known = {(form.value, form.indices) for form in found}
+    for gradient in derivation.gradients.values():
+        if gradient.name != quantity or gradient.is_upstream:
             continue
-        if any(j.state is not State.WRONG for j in wide):
-            continue
-        bounds = [
-            reference(checker.derivation, j.case.inputs, narrow, wanted=(quantity,))[quantity]
-            for j in wide
+        found += _summed_and_spread(gradient, known)
+        found += _with_a_term_scaled(derivation, gradient)
+        arriving = [
+            node
+            for node in walk(gradient.value)
+            if isinstance(node, Entry)
+            and node.indices == gradient.target.indices
+            and any(g.name == node.tensor for g in derivation.gradients.values())
         ]
-        if all(_matches(j, bounded) for j, bounded in zip(wide, bounds, strict=True)):
-            words = f"the result has the accuracy of {name} only"
-            return Mistake("float-precision", name, words)
+        for node in arriving:
+            words = f"{node.tensor} enters twice: what it is multiplied by has it already"
+            mistake = Mistake("extra-factor", f"{node.tensor} twice", words, 2)
+            form = WrongForm(mistake, quantity, gradient.target.indices, mul(gradient.value, node))
+            if (form.value, form.indices) not in known:
+                found.append(form)
+    return found
+
+
+def _with_a_term_scaled(derivation: Derivation, gradient: Gradient) -> Iterator[WrongForm]:
+    """One of several terms by a factor, as where weight decay stands beside the gradient."""
+    terms = gradient.value.terms if isinstance(gradient.value, Add) else ()
+    samples = derivation.program.samples
+    factors: dict[str, Term] = {"2": number(2), "1/2": number(Fraction(1, 2))}
+    if samples is not None:
+        factors |= {"the number of samples": size(samples)}
+        factors |= {"one over the number of samples": power(size(samples), -1)}
+    for k, term in enumerate(terms):
+        shown = f"{term!r}".strip("<>")
+        for word, factor in factors.items():
+            mistake = Mistake(
+                "wrong-scale",
+                f"term {k + 1} times {word}",
+                f"the term {shown} is taken times {word}",
+            )
+            value = add(*terms[:k], mul(factor, term), *terms[k + 1 :])
+            yield WrongForm(mistake, gradient.name, gradient.target.indices, value)
+
+
+def _summed_and_spread(gradient: Gradient, known: Collection[object]) -> Iterator[WrongForm]:
+    """The sum over an axis of the result in each of its places, as broadcasting makes it."""
+    indices = gradient.target.indices
+    for index in indices:
+        bound = Index(f"{index.name}_all", index.axis)
+        value = total((bound,), substitute(gradient.value, {index: bound}))
+        words = f"the result is summed over {index.name}, too, and the sum stands in every entry"
+        mistake = Mistake("extra-sum", f"over {index.name}, in every entry", words, 2)
+        if (value, indices) not in known:
+            yield WrongForm(mistake, gradient.name, indices, value)
+
+
+# ---------------------------------------------------------------- beyond single wrong forms
+
+
+def _otherwise(
+    memo: _Memo, quantity: str, judgements: Sequence[Judgement], bases: Sequence[WrongForm]
+) -> Diagnosis:
+    """What a wrong quantity comes from that no single wrong form gives.
+
+    Args:
+        memo: of the subject.
+        quantity: what is wrong.
+        judgements: its results.
+        bases: wrong forms that explain other quantities: what is wrong further up is wrong here.
+    """
+    checker = memo.checker
+    simple = simply_described(checker, quantity, judgements)
+    if simple is not None:
+        return Diagnosis(simple, quantity)
+    causes = _causes(checker, quantity)[1:]
+    shared = [base for base in bases if base.quantity in causes and not base.needs]
+    for base in (None, *dict.fromkeys(shared)):
+        updated = _as_updated_parameter(checker, quantity, judgements, base)
+        if updated is not None:
+            return Diagnosis(updated, quantity)
+    reshaped = as_reshaped(checker, quantity, judgements)
+    if reshaped is not None:
+        return Diagnosis(reshaped, quantity)
+    pair = _two_mistakes(memo, quantity, judgements, shared)
+    if pair is not None:
+        return pair
+    return Diagnosis(described(checker, quantity, judgements), quantity)
+
+
+def _from_another(
+    checker: Checker,
+    quantity: str,
+    judgements: Sequence[Judgement],
+    wrong: Mapping[str, Sequence[Judgement]],
+    named: Mapping[str, Diagnosis],
+) -> Diagnosis | None:
+    """A quantity that is right for another wrong gradient as the layer itself shows that."""
+    for gradient in checker.derivation.gradients.values():
+        cause = gradient.name
+        if cause == quantity or cause not in named or cause not in _causes(checker, quantity):
+            continue
+        if named[cause].cause != cause:
+            continue
+        shown = {id(j.case): j.got for j in wrong[cause] if not j.reused and j.got is not None}
+        derivation = with_upstream(checker.derivation, gradient.of)
+        if all(
+            _follows(checker, derivation, quantity, j, {cause: shown.get(id(j.case))})
+            for j in judgements
+        ):
+            return Diagnosis(named[cause].mistake, cause, named[cause].also, named[cause].form)
     return None
 
 
-def _as_one_sample(
-    checker: Checker, quantity: str, judgements: Sequence[Judgement]
-) -> Mistake | None:
-    """The first or the last sample alone, where a sum over the samples belongs."""
-    samples = checker.inputs.samples
-    several = [j for j in judgements if samples and j.case.sizes.get(samples, 0) > 1]
-    if len(several) < TELLING:
-        return None
-    for word, which in (("first", slice(0, 1)), ("last", slice(-1, None))):
-        if all(_matches(j, _of_samples(checker, quantity, j.case, which)) for j in several):
-            words = f"only the {word} sample counts, where a sum over the samples belongs"
-            return Mistake("missing-sum", f"{word} sample only", words)
-    return None
-
-
-def _of_samples(checker: Checker, quantity: str, case: Case, which: slice) -> Bounded:
-    samples = checker.inputs.samples
-    inputs = {
-        name: array[tuple(which if a == samples else slice(None) for a in axes)]
-        for (name, axes), array in (
-            ((name, checker.inputs.axes[name]), case.inputs[name]) for name in checker.inputs.axes
+def _follows(
+    checker: Checker,
+    derivation: Derivation,
+    quantity: str,
+    j: Judgement,
+    given: Mapping[str, FloatArray | None],
+) -> bool:
+    """Whether a result is right for gradients that are given."""
+    arrays = {name: np.asarray(v, dtype=np.float64) for name, v in given.items() if v is not None}
+    if len(arrays) < len(given) or not all(np.all(np.isfinite(a)) for a in arrays.values()):
+        return False
+    try:
+        values = reference(
+            derivation, {**j.case.inputs, **arrays}, checker.format(j.case), wanted=(quantity,)
         )
-    }
-    format = FORMATS[case.format]
-    return reference(checker.derivation, inputs, format, wanted=(quantity,))[quantity]
+    except (ValueError, ArithmeticError):
+        return False
+    return matches(j, values[quantity])
+
+
+def _two_mistakes(
+    memo: _Memo, quantity: str, judgements: Sequence[Judgement], shared: Sequence[WrongForm]
+) -> Diagnosis | None:
+    """Two wrong forms at once, in the quantity's own equation or in what it is computed from.
+
+    Pairs are sifted by plain evaluation; a pair that is left is then held against the bound.
+    """
+    checker = memo.checker
+    telling = [j for j in judgements if j.state in BAD and j.case.format == "float64"]
+    if not telling:
+        return None
+    sifted = min(telling, key=lambda j: (j.expected.size < 4, j.expected.size))
+    upstream = [
+        g.name
+        for g in checker.derivation.gradients.values()
+        if g.name in _causes(checker, quantity)[1:] and not g.is_upstream
+    ]
+    own = _forms(checker.derivation, quantity)
+    firsts = list(dict.fromkeys([*shared, *own]))
+    firsts += [f for name in upstream for f in _forms(checker.derivation, name) if f not in firsts]
+    pairs, tried = [], 0
+    for first in firsts:
+        if not _runs(checker, first, sifted.case) or not (
+            first.quantity == quantity or _fits_downstream(checker, first)
+        ):
+            continue
+        if tried > _MOST_SIFTED:
+            break
+        derivation = planted(checker.derivation, first)
+        seconds = _forms(derivation, quantity)
+        tried += len(seconds)
+        for second in seconds:
+            weight = first.mistake.weight + second.mistake.weight
+            if _gives(derivation, second, sifted):
+                pairs.append((int(first not in shared), weight, first, second))
+    for _, _, first, second in sorted(pairs, key=lambda pair: pair[:2])[:_MOST_PAIRS]:
+        derivation = planted(checker.derivation, first)
+        if all(_reproduces(checker, derivation, second, quantity, j) for j in judgements):
+            one, two = first.mistake, second.mistake
+            words = f"two mistakes: {one.sentence} (in {first.quantity}); {two.sentence}"
+            # A mistake further up is named there; of two here, a factor is the lesser one.
+            kinds = [two.kind] if first in shared else [one.kind, two.kind]
+            kind = min(kinds, key=lambda k: k in ("wrong-scale", "wrong-sign"))
+            mistake = Mistake(kind, f"{one.variant}, {two.variant}", words)
+            return Diagnosis(mistake, quantity, (), second)
+    return None
+
+
+# Pairs that are evaluated at all: a spec of many statements has more than anybody waits for.
+_MOST_SIFTED = 4000
+# Pairs that plain evaluation does not tell from the result, of which so many are looked at.
+_MOST_PAIRS = 8
+# Plain evaluation and an honest layer differ by rounding alone.
+_SIFTED = 1e-9
+
+
+def _runs(checker: Checker, form: WrongForm, case: Case) -> bool:
+    return all(case.sizes.get(a) == case.sizes.get(b) for a, b in form.needs)
+
+
+def _gives(derivation: Derivation, form: WrongForm, j: Judgement) -> bool:
+    """Whether a wrong form gives a result, by plain evaluation."""
+    assert j.got is not None
+    if tuple(j.case.sizes[i.axis] for i in form.indices) != j.got.shape:
+        return False
+    if any(j.case.sizes.get(a) != j.case.sizes.get(b) for a, b in form.needs):
+        return False
+    try:
+        found = Values(planted(derivation, form), j.case.sizes, j.case.inputs)[form.quantity]
+    except (ValueError, KeyError, IndexError, ArithmeticError):
+        return False
+    if found.shape != j.got.shape:
+        return False
+    scale = float(np.max(np.abs(j.got), initial=0.0))
+    gap = float(np.max(np.abs(found - j.got), initial=0.0))
+    return gap <= _SIFTED * scale
+
+
+def _reproduces(
+    checker: Checker, derivation: Derivation, form: WrongForm, quantity: str, j: Judgement
+) -> bool:
+    if not _runs(checker, form, j.case):
+        return False
+    try:
+        values = reference(
+            planted(derivation, form), j.case.inputs, checker.format(j.case), wanted=(quantity,)
+        )
+    except (ValueError, ArithmeticError):
+        return False
+    return matches(j, values[quantity])
 
 
 def _as_updated_parameter(
-    checker: Checker, quantity: str, judgements: Sequence[Judgement]
+    checker: Checker, quantity: str, judgements: Sequence[Judgement], base: WrongForm | None
 ) -> Mistake | None:
-    """A parameter after its update, P - r dP with one rate r, where P itself belongs."""
+    """A parameter after its update, P - r dP with one rate r, where P itself belongs.
+
+    Args:
+        checker: the subject's.
+        quantity: what is wrong.
+        judgements: its results.
+        base: a mistake further up, with which all else is computed.
+    """
     program = checker.derivation.program
-    gradients = {g.of: g.name for g in checker.derivation.gradients.values()}
+    derivation = checker.derivation if base is None else planted(checker.derivation, base)
+    gradients = {g.of: g.name for g in derivation.gradients.values()}
     for parameter in program.inputs:
         if checker.inputs.samples in program.tensors[parameter].axes:
+            continue
+        if parameter not in gradients:
             continue
         variant = f"{gradients[parameter]} for {parameter}"
         form = next(
             (
                 f
-                for f in wrong_forms(checker.derivation, quantity)
+                for f in wrong_forms(derivation, quantity)
                 if f.mistake.variant == variant and not f.needs
             ),
             None,
         )
         if form is None:
             continue
-        rates = [_rate(checker, form, quantity, j) for j in judgements if j.state in BAD]
-        known = [r for r in rates if r is not None]
-        if len(known) >= TELLING and len(known) == len(rates) and len(set(known)) == 1:
+        wrong = [j for j in judgements if j.state in BAD]
+        moved = [_Moved.of(checker, derivation, form, quantity, j) for j in wrong]
+        if None in moved:
+            continue
+        rate = _common_rate([m for m in moved if m is not None])
+        if rate is not None:
             words = (
-                f"{parameter} is used after its update, {parameter} - {float(known[0]):g} "
+                f"{parameter} is used after its update, {parameter} - {float(rate):g} "
                 f"{gradients[parameter]}: take {quantity} first"
             )
+            if base is not None:
+                words = f"{words}; and {base.quantity} is wrong: {base.mistake.sentence}"
             return Mistake("updated-weights", parameter, words)
     return None
 
 
-def _rate(checker: Checker, form: WrongForm, quantity: str, j: Judgement) -> Fraction | None:
-    """The rate r for which a result is the right one less r times what the form gives."""
-    assert j.got is not None
-    planted_in = planted(checker.derivation, form)
-    format = FORMATS[j.case.format]
-    moved = reference(planted_in, j.case.inputs, format, wanted=(quantity,))[quantity]
-    shift = np.asarray(moved.value)
-    if j.got.shape != shift.shape or not np.any(shift):
-        return None
-    off = j.expected - j.got
-    rate = float(np.sum(off * shift) / np.sum(shift * shift))
-    simple = Fraction(rate).limit_denominator(10**6)
-    # What is left has to be no more than rounding of the three quantities' own size.
-    room = 2.0**10 * format.u * (np.max(np.abs(j.expected)) + abs(rate) * np.max(np.abs(shift)))
-    left = np.max(np.abs(off - float(simple) * shift))
-    return simple if simple and left <= room else None
+@dataclass(frozen=True, eq=False)
+class _Moved:
+    """How far a result is off, and how far a step of rate 1 would move it.
 
+    Attributes:
+        off: the right result less the one that was got.
+        shift: what a step of rate 1 takes off.
+        room: what rounding may do to the result.
+        room_of_shift: what it may do to the shift.
+    """
 
-def _as_reshaped(
-    checker: Checker, quantity: str, judgements: Sequence[Judgement]
-) -> Mistake | None:
-    """The right numbers, laid out by reshape where a transpose belongs, or the reverse."""
-    # Whole numbers come out the same in whatever order they are summed.
-    telling = [
-        j
-        for j in judgements
-        if j.got is not None and j.got.ndim == 2 and j.case.kind in ("whole", "one-hot")
-    ]
-    if sum(j.state in BAD for j in telling) < TELLING:
-        return None
-    for j in telling:
+    off: FloatArray
+    shift: FloatArray
+    room: FloatArray
+    room_of_shift: FloatArray
+
+    @classmethod
+    def of(
+        cls,
+        checker: Checker,
+        derivation: Derivation,
+        form: WrongForm,
+        quantity: str,
+        j: Judgement,
+    ) -> _Moved | None:
+        """That of one wrong result; None where shapes differ, or rounding is not bounded."""
         assert j.got is not None
-        if j.got.shape != j.expected.shape or not np.array_equal(
-            np.sort(j.got, axis=None), np.sort(j.expected.astype(j.got.dtype), axis=None)
-        ):
-            break
-    else:
-        words = "the entries are right but stand elsewhere: reshape does not transpose"
-        return Mistake("shape", "reshaped", words)
-    return None
+        format = checker.format(j.case)
+        right, step = (
+            reference(d, j.case.inputs, format, wanted=(quantity,))[quantity]
+            for d in (derivation, planted(derivation, form))
+        )
+        if j.got.shape != np.shape(step.value):
+            return None
+        # Twice the bound: the step rounds the parameter once more before it is used.
+        room, room_of_shift = (
+            2 * (np.asarray(b.radius) + np.asarray(b.own)) for b in (right, step)
+        )
+        if not (np.all(np.isfinite(room)) and np.all(np.isfinite(room_of_shift))):
+            return None
+        off = np.asarray(right.value) - j.got.astype(np.float64)
+        return cls(off, np.asarray(step.value), room, room_of_shift)
 
 
-def _as_scaled(checker: Checker, quantity: str, judgements: Sequence[Judgement]) -> Mistake | None:
-    """One number times the right result, the same in all cases."""
-    factors = [_factor(j) for j in judgements if j.state in BAD]
-    known = [f for f in factors if f is not None]
-    if len(known) < TELLING or len(known) < len(factors):
+def _common_rate(moved: Sequence[_Moved]) -> Fraction | None:
+    """The rate that all results are off by, as the one that shows it best tells it."""
+    telling = [m for m in moved if np.any(m.shift)]
+    if len(telling) < TELLING:
         return None
-    middle = sorted(known)[len(known) // 2]
-    # The factors are known to the rounding of single results, relative to how far from 1 they are.
-    if any(abs(f - middle) > 1e-3 * abs(middle - 1.0) for f in known):
+    clearest = max(telling, key=lambda m: np.sum(m.shift**2) / (np.sum(m.room**2) or np.inf))
+    found = float(np.sum(clearest.off * clearest.shift) / np.sum(clearest.shift**2))
+    if not np.isfinite(found):
         return None
-    simple = Fraction(middle).limit_denominator(1000)
-    shown = str(simple) if abs(float(simple) - middle) <= 1e-9 and simple != 1 else f"{middle!r}"
-    words = f"the result is {shown} times the right one in all cases"
-    return Mistake("wrong-scale", f"times {shown}", words)
-
-
-def _factor(j: Judgement) -> float | None:
-    """The number by which a result is off, if every entry is off by it."""
-    if j.got is None or j.got.shape != j.expected.shape:
-        return None
-    got = j.got.astype(np.float64)
-    weight = float(np.sum(j.expected * j.expected))
-    if weight == 0.0 or not np.isfinite(weight):
-        return None
-    ratio = float(np.sum(got * j.expected)) / weight
-    if not np.isfinite(ratio) or ratio == 0.0:
-        return None
-    # Within what an honest result may be off, scaled alike.
-    room = (1.0 + abs(ratio)) * j.bound + 2.0**-40 * float(np.max(np.abs(got)))
-    off = float(np.max(np.abs(got - ratio * j.expected)))
-    return ratio if off <= min(room, abs(ratio - 1.0) * float(np.max(np.abs(got))) / 4) else None
+    rate = Fraction(found).limit_denominator(10**6)
+    for m in moved:
+        left = np.abs(m.off - float(rate) * m.shift)
+        if not np.all(left <= m.room + abs(float(rate)) * m.room_of_shift):
+            return None
+    return rate or None

@@ -180,11 +180,21 @@ class Wording:
 
     def _absent(self, quantity: str, why: str) -> Finding:
         """A gradient that the layer should give and does not: it was not judged."""
-        forgotten = why.startswith("computed")
         where, statement = self._where(quantity)
+        if why.startswith("computed"):
+            # The right value under a local name is lost: whoever reads the layer finds nothing.
+            sentence = f"{quantity} is not kept: it is lost when the backward pass returns"
+            return self._finding(
+                quantity,
+                Verdict.REFUTED,
+                message=f"{sentence}: {why}",
+                mistake=Mistake(kind=MistakeKind.OTHER, variant="not kept", sentence=sentence),
+                where=where,
+                statement=statement,
+            )
         return self._finding(
             quantity,
-            Verdict.ERROR if forgotten else Verdict.UNKNOWN,
+            Verdict.UNKNOWN,
             message=f"not judged: {why}",
             where=where,
             statement=statement,

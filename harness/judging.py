@@ -53,14 +53,20 @@ def judged(subject: Subject, wanted: Settings, answers: Answers) -> Judged:
     if wrong and wanted.infer:
         right = [q for q in seen.checker.wanted if q not in wrong]
         gradients = [g.name for g in seen.checker.derivation.gradients.values()]
+        certain = None
         for reading in other_readings(subject, diagnoses, right):
             again = _diagnosed(reading.subject, wanted)
             mended = set(wrong) - set(again[1])
             # A wrong forward pass alone is no other layer: only its gradients say that it is meant.
             if len(again[1]) < len(wrong) and not mended.isdisjoint(gradients):
-                assumed.append(reading)
-                seen, wrong, diagnoses = again
+                certain = reading, again
                 break
+            if reading.certain and set(again[1]) <= set(wrong):
+                # What is wrong besides is named, and corrected, with this reading's own terms.
+                certain = certain or (reading, again)
+        if certain is not None:
+            reading, (seen, wrong, diagnoses) = certain
+            assumed.append(reading)
     checker = seen.checker
     forward_right = not any(checker.derivation.program.statement(q) is not None for q in wrong)
     oracles = crosscheck(checker, answers, _small_sizes(seen), forward_right=forward_right)

@@ -116,6 +116,42 @@ def _module_of_file(path: Path) -> ModuleType:
     return module
 
 
+# Ends the name of a module that was made from another text.
+_OTHER_TEXT = "__with_another_text"
+
+
+def without_text(loaded: Loaded) -> None:
+    """Undo what ``with_text`` left: what quotes the file shows it as it is on the disk again."""
+    sys.modules.pop(loaded.module.__name__ + _OTHER_TEXT, None)
+    linecache.cache.pop(loaded.file or "", None)
+
+
+def with_text(loaded: Loaded, text: str) -> Loaded:
+    """The same object of a new module, made from another text in place of its file's.
+
+    The file stays as it is; what quotes it shows the other text from now on.
+
+    Raises:
+        UsageError: there is no file, the text cannot be run, or it does not define the name.
+    """
+    if loaded.file is None:
+        raise UsageError(f"{loaded.label} has no file")
+    path, name = Path(loaded.file), loaded.module.__name__ + _OTHER_TEXT
+    module = ModuleType(name)
+    module.__file__ = loaded.file
+    module.__package__ = loaded.module.__package__
+    sys.modules[name] = module
+    # Without a time of change an entry is never read from the disk again.
+    linecache.cache[loaded.file] = (len(text), None, text.splitlines(keepends=True), loaded.file)
+    with _first_on_path(path.parent):
+        try:
+            exec(compile(text, loaded.file, "exec"), vars(module))
+        except (Exception, SystemExit) as error:
+            raise _import_failed(loaded.file, path.name, error) from error
+    found = _lookup(module, loaded.name, path.name)
+    return Loaded(found, module, loaded.file, loaded.name, loaded.label)
+
+
 def _module_by_name(name: str) -> ModuleType:
     try:
         # A console script does not have the current folder on its path, as `python -m` has.
@@ -164,8 +200,15 @@ def _import_failed(file: str, shown: str, error: BaseException) -> UsageError:
     return UsageError("\n".join(lines), _import_help(error))
 
 
+# Frameworks by the modules that they are imported as; Keras without a choice asks for the last.
+_EXTRAS = {"torch": "torch", "keras": "keras", "sklearn": "sklearn", "tensorflow": "keras"}
+
+
 def _import_help(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
+        extra = _EXTRAS.get(error.name.partition(".")[0])
+        if extra is not None:
+            return f"pip install 'backproof[{extra}]'"
         return f"install '{error.name}', or put it beside the file"
     return ""
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import combinations, islice
 from typing import Any
 
+import numpy as np
+
 from backproof.adapters import roles
 from backproof.adapters.source import signature_of
 
@@ -20,8 +22,10 @@ DATA = "X"
 SIZES, SIZES_REVERSED, CONSTANT = "sizes", "sizes reversed", "constant"
 # The shape of the data, with its samples first.
 SHAPE = "shape"
+# Something that a call of its own makes, and a stand-in for the layer before.
+MADE, PREDECESSOR = "made", "predecessor"
 # What a layer may be given besides sizes and arrays.
-SETTINGS = (roles.ACTIVATION, roles.LAYOUT, roles.OPTIMIZER)
+SETTINGS = (roles.ACTIVATION, roles.SLOPE, roles.LAYOUT, roles.OPTIMIZER)
 
 _AXES = (roles.INPUTS, roles.OUTPUTS, roles.SAMPLES)
 
@@ -36,7 +40,8 @@ class Argument:
     Attributes:
         parameter: its name.
         keyword: whether it is passed by name.
-        role: what is passed, looked up in the context; ``constant`` passes ``value``.
+        role: what is passed, looked up in the context; ``constant`` passes ``value``, ``made``
+            what the call ``value`` gives.
     """
 
     parameter: str
@@ -59,7 +64,7 @@ class Call:
         positional = []
         named = {}
         for argument in self.arguments:
-            value = argument.value if argument.role == CONSTANT else context[argument.role]
+            value = _passed(argument, context)
             if argument.keyword:
                 named[argument.parameter] = value
             else:
@@ -70,9 +75,24 @@ class Call:
         """The name of the parameter that is given a role."""
         return next((a.parameter for a in self.arguments if a.role == role), None)
 
+    def depends_on(self, *sought: str) -> bool:
+        """Whether one of several roles is passed, to the function or to what makes an argument."""
+        return any(
+            a.value.depends_on(*sought) if a.role == MADE else a.role in sought
+            for a in self.arguments
+        )
+
     def shown(self, name: str) -> str:
         """The call as text, such as ``Dense(n_in=inputs, n_out=outputs)``."""
         return f"{name}({', '.join(f'{a.parameter}={_worded(a)}' for a in self.arguments)})"
+
+
+def _passed(argument: Argument, context: Mapping[str, Any]) -> Any:
+    if argument.role == CONSTANT:
+        return argument.value
+    if argument.role == MADE:
+        return argument.value.run(context)
+    return context[argument.role]
 
 
 _WORDS = {
@@ -82,10 +102,14 @@ _WORDS = {
     SIZES: "(inputs, outputs)",
     SHAPE: "(samples, inputs)",
     SIZES_REVERSED: "(outputs, inputs)",
+    PREDECESSOR: "a stand-in for the layer before",
 }
 
 
 def _worded(argument: Argument) -> str:
+    if argument.role == MADE:
+        made = argument.value
+        return str(made.shown(made.function.__name__))
     if argument.role != CONSTANT:
         return _WORDS.get(argument.role, argument.role)
     if callable(argument.value) or hasattr(argument.value, "__dict__"):
@@ -141,7 +165,10 @@ def is_required(parameter: inspect.Parameter) -> bool:
 
 
 def constructor_calls(
-    cls: type, given: Collection[str] = (), method: str | None = None
+    cls: type,
+    given: Collection[str] = (),
+    method: str | None = None,
+    predecessors: Sequence[type] = (),
 ) -> Iterator[Call]:
     """The ways to construct a layer, or to call a method that prepares it, the likeliest first.
 
@@ -149,8 +176,48 @@ def constructor_calls(
         cls: the class.
         given: the settings that are passed even where they have defaults, such as ``activation``.
         method: the method; None for the constructor.
+        predecessors: classes of which an instance may stand for the layer before.
     """
-    return islice(_constructor_calls(cls, given, method), _MOST_CALLS)
+    plain = list(islice(_constructor_calls(cls, given, method), _MOST_CALLS))
+    yield from plain
+    yield from islice(_after_another(plain, predecessors), _MOST_CALLS)
+
+
+def _after_another(calls: Sequence[Call], predecessors: Sequence[type]) -> Iterator[Call]:
+    """Calls that are given the layer before where the others are given a number of inputs."""
+    for call in calls:
+        sizes = [a.parameter for a in call.arguments if a.role == roles.INPUTS]
+        for name in sizes if len(sizes) == 1 else []:
+            makers = [m for cls in predecessors for m in _predecessor_calls(cls)]
+            for role, value in [*((MADE, maker) for maker in makers), (PREDECESSOR, None)]:
+                yield Call(
+                    call.function,
+                    tuple(
+                        Argument(a.parameter, a.keyword, role, value) if a.parameter == name else a
+                        for a in call.arguments
+                    ),
+                )
+
+
+def _predecessor_calls(cls: type) -> Iterator[Call]:
+    """The way to construct a layer whose output is another one's input, if names say it."""
+    parameters = parameters_of(cls)
+    given: dict[str, tuple[str, Any]] = {}
+    for p in parameters:
+        if not is_required(p):
+            continue
+        size = roles.size_role(p.name)
+        if "shape" in roles.tokens(p.name):
+            given[p.name] = (SHAPE, None)
+        elif size is not None:
+            given[p.name] = (roles.SAMPLES if size == roles.SAMPLES else roles.INPUTS, None)
+        else:
+            return
+    if given:
+        yield _call(cls, parameters, given)
+
+
+_GENERATOR = Call(np.random.default_rng, (Argument("seed", False, CONSTANT, 0),))
 
 
 def _constructor_calls(cls: type, given: Collection[str], method: str | None) -> Iterator[Call]:
@@ -165,7 +232,9 @@ def _constructor_calls(cls: type, given: Collection[str], method: str | None) ->
             continue
         elif role in ("W", "b", *_AXES):
             fixed[p.name] = (str(role), None)
-        elif role in (roles.GENERATOR, roles.SEED):
+        elif role == roles.GENERATOR:
+            fixed[p.name] = (MADE, _GENERATOR)
+        elif role == roles.SEED:
             fixed[p.name] = (CONSTANT, 0)
         elif role in SETTINGS:
             fixed[p.name] = (CONSTANT, None)
@@ -223,7 +292,7 @@ def _size_choices(unknown: Sequence[str], named: set[str]) -> Iterator[dict[str,
     for first, second in combinations(unknown, 2):
         yield {**rest, first: (i, None), second: (o, None)}
         yield {**rest, first: (o, None), second: (i, None)}
-    for role in (SIZES, SIZES_REVERSED, o):
+    for role in (o, SIZES, SIZES_REVERSED, i):
         yield {**rest, unknown[0]: (role, None)}
 
 
@@ -283,6 +352,8 @@ def backward_call(
     method: str | None,
     available: Sequence[str],
     mapping: Mapping[str, str] | None = None,
+    *,
+    finds_it: bool = False,
 ) -> Call | None:
     """What a backward pass is given; None if it asks for something unknown.
 
@@ -291,14 +362,17 @@ def backward_call(
         method: the method's name.
         available: the roles that can be given besides the upstream gradient: tensors, ``cache``.
         mapping: the role of a parameter, by its name, where a user said so.
+        finds_it: it is not given the upstream gradient, but finds it in the layer.
     """
     found = parameters_of(owner, method)
+    if finds_it:
+        return _call(method or owner, found, {}) if not any(map(is_required, found)) else None
     required = [p for p in found if is_required(p)] or found[:1]
     given: dict[str, tuple[str, Any]] = {}
     doubtful: list[tuple[inspect.Parameter, str | None]] = []
     for p in found:
         word = roles.word_role(p.name)
-        if p not in required and word in SETTINGS and word in available:
+        if p not in required and word in (*SETTINGS, roles.RATE) and word in available:
             given[p.name] = (str(word), None)
     for p in required:
         role = (mapping or {}).get(p.name) or _backward_role(p.name, available)
@@ -326,6 +400,8 @@ def backward_call(
 def _backward_role(name: str, available: Sequence[str]) -> str | None:
     word = roles.word_role(name)
     tensor = roles.tensor_role(name)
+    if word == roles.ACTIVATION and word in available:
+        return word
     if tensor is not None and tensor in available and word in (None, roles.CACHE, roles.ACTIVATION):
         return tensor
     if roles.gradient_role(name) is not None:

@@ -6,6 +6,7 @@ that differ; then what the statement that computes it reads.
 
 from __future__ import annotations
 
+import ast
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,6 +25,7 @@ from backproof.adapters.machine import (
 from backproof.adapters.model import Model
 from backproof.adapters.observing import Observed, Shown, name_role
 from backproof.adapters.source import Definition, names_in
+from backproof.adapters.stepping import read_in_steps
 from backproof.errors import NotInferredError
 
 
@@ -67,6 +69,8 @@ class _Assignment:
     def result(self) -> dict[str, Shown]:
         self._returned_over_stored()
         self._by_name()
+        self._by_use()
+        self._by_name_between()
         self._by_shape()
         self._by_reading()
         self._the_only_one()
@@ -104,6 +108,19 @@ class _Assignment:
         self._check_one_value_each(certain)
         for shown, role in sorted(certain, key=lambda pair: readiness(pair[0])):
             self._take(role, shown)
+
+    def _by_use(self) -> None:
+        """What another method takes off a parameter is that parameter's gradient."""
+        nodes = [text.node for text in self.texts if text is not None]
+        passes = tuple(node.name for node in nodes if not isinstance(node, ast.Lambda))
+        for parameter in self.model.parameters:
+            read = read_in_steps(self.machine, parameter, passes)
+            used = [s for s in self.left if s.changed and s.where.root == LAYER]
+            used = [s for s in used if s.where.place.show("self") in read]
+            if len(used) == 1 and used[0].value is not None:
+                self._take(f"d{parameter}", used[0])
+
+    def _by_name_between(self) -> None:
         between = [role for role in self._open() if roles.is_weak(role)]
         for role in between:
             # dZ as a name is used for dX by those who think of the layer before.
@@ -188,7 +205,9 @@ class _Assignment:
         for shown in sorted(self.left, key=readiness):
             if shown.changed and shown.value is not None:
                 role = self._read_role(shown)
-                if role is not None and role in self._open():
+                # A velocity reads the data, too.
+                stepped = shown.where.root == LAYER and str(role)[1:] in self.updated
+                if role is not None and role in self._open() and not stepped:
                     self._take(role, shown)
 
     def _read_role(self, shown: Shown) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from backproof.adapters import roles
+from backproof.adapters.arguments import is_required, parameters_of
 from backproof.adapters.assigning import wanted
 from backproof.adapters.facts import assumptions_of, facts_of
 from backproof.adapters.forwarding import numbers, same
@@ -19,9 +21,18 @@ from backproof.adapters.gradients import (
     reference,
     rightness,
 )
-from backproof.adapters.machine import LAYER, Machine, Where
+from backproof.adapters.machine import LAYER, Halt, Machine, Where
 from backproof.adapters.model import PROBES, probe_data
-from backproof.adapters.naming import Layer, lines_of, missing_of, names_of
+from backproof.adapters.naming import (
+    Layer,
+    finished_by,
+    is_left_behind,
+    lines_of,
+    missing_of,
+    names_of,
+)
+from backproof.adapters.observing import observe
+from backproof.adapters.places import Place, walk
 from backproof.adapters.reading import unread_gradients
 from backproof.adapters.session import MachineSession
 from backproof.adapters.wishes import Wishes
@@ -47,10 +58,12 @@ def build_subject(layer: Layer, wishes: Wishes) -> Subject:
     if backward.observed is None:
         # It never runs: what it would show is read from its text.
         machine = replace(machine, gradients=unread_gradients(machine, layer.backward_texts))
+    machine = _without_the_forgotten(layer, backward, machine)
     upstream = _upstream(layer, backward, wishes)
     machine = _with_intermediates(machine, backward, upstream)
     machine = _with_updates(machine, backward, upstream)
     machine = _with_sums(machine, upstream)
+    machine = replace(machine, finished=finished_by(layer, machine))
     provides = _provided(machine)
     if backward.halt is None and not any(name.startswith("d") for name in provides):
         raise NotInferredError(
@@ -74,6 +87,14 @@ def build_subject(layer: Layer, wishes: Wishes) -> Subject:
         missing=missing,
         inferred=not wishes.settles_the_spec,
     )
+
+
+def _without_the_forgotten(layer: Layer, backward: Backward, machine: Machine) -> Machine:
+    """Without the places that stay empty because their gradient is left under a local name."""
+    empty = [n for n, s in backward.shown.items() if s.value is None and s.where.root == LAYER]
+    lost = [name for name in empty if is_left_behind(name, layer)]
+    kept = {name: where for name, where in machine.gradients.items() if name not in lost}
+    return replace(machine, gradients=kept)
 
 
 def _check_argument(layer: Layer, wishes: Wishes) -> None:
@@ -114,9 +135,22 @@ def _upstream(layer: Layer, backward: Backward, wishes: Wishes) -> str:
         says_so = named or layer.argument.startswith("delta")
         neutral = roles.gradient_role(layer.argument) is None
         joined = neutral and layer.fit.activation == "softmax"
+        # Nobody asked for the activation of a layer that does without: where all is right for
+        # dZ, its derivative is somebody else's work.
+        whole = rightness(backward, tensor) == len(backward.shown) > 0
+        joined = joined or (neutral and whole and _is_optional(layer))
         if (says_so or joined) and rightness(backward, tensor):
             return tensor
     return model.output
+
+
+def _is_optional(layer: Layer) -> bool:
+    """Whether a layer is given an activation that it does not ask for."""
+    settings = layer.fit.machine.settings
+    required = [
+        p for p in parameters_of(layer.loaded.object) if roles.word_role(p.name) == roles.ACTIVATION
+    ]
+    return roles.ACTIVATION in settings and not any(is_required(p) for p in required)
 
 
 # ---------------------------------------------------------------- what shows in other ways
@@ -150,21 +184,62 @@ def _with_updates(machine: Machine, backward: Backward, upstream: str) -> Machin
     hidden = tuple(
         name for name in observed.updated if _is_hidden(name, machine, backward, upstream)
     )
-    trial = replace(machine, updates=hidden)
-    found = _results(trial, upstream, (1,)) if hidden else None
-    if found is None:
+    if not hidden:
         return machine
-    rated = any(call.parameter_of(roles.RATE) for call in machine.backward)
-    readable = []
-    for name in hidden:
+    expected = {n: reference(backward, upstream)[f"d{n}"] for n in hidden}
+    if any(call.parameter_of(roles.RATE) for call in machine.backward):
+        expected = {n: observed.steps[n] for n in hidden}
+    elif (place := _rate_place(machine)) is not None:
+        # A rate of the layer's own, which can be set, is as good as one that is passed.
+        rated = replace(machine, rate_place=place)
+        with contextlib.suppress(Halt):
+            again = observe(rated, observed.sizes, [None] * len(machine.backward))
+            machine, expected = rated, {n: again.steps[n] for n in hidden}
+    readable: list[str] = []
+    afresh = False
+    for each_afresh in (False, True):
+        trial = replace(machine, updates=hidden, steps_afresh=each_afresh)
+        found, doubled = (_results(trial, upstream, (1,), times) for times in (1.0, 2.0))
+        if found is None or doubled is None or len(readable) == len(hidden):
+            continue
         # A backward pass that computes Z anew from the weights does not bear their being zero,
         # and a rate of the layer's own making scales the step by a number that nobody knows.
-        step = numbers(found[-1].get(f"d{name}"))
-        expected = observed.steps[name] if rated else reference(backward, upstream)[f"d{name}"]
-        if step is not None and _agrees(step, expected):
-            readable.append(name)
+        steps = {name: numbers(found[-1].get(f"d{name}")) for name in hidden}
+        these = [
+            name
+            for name, step in steps.items()
+            if step is not None
+            and _agrees(step, expected[name])
+            and _follows(doubled[-1].get(f"d{name}"), step)
+        ]
+        if len(these) > len(readable):
+            readable, afresh = these, each_afresh
+    machine = replace(machine, steps_afresh=afresh)
     gradients = {k: w for k, w in machine.gradients.items() if k[1:] not in readable}
     return replace(machine, gradients=gradients, updates=tuple(readable))
+
+
+def _follows(value: Any, step: Any) -> bool:
+    """Whether a step follows the upstream gradient: that of Adam, or a clipped one, does not.
+
+    Where the upstream gradient enters twice, which is a mistake, it does so with its square.
+    """
+    doubled = numbers(value)
+    return doubled is not None and (same(doubled, 2 * step) or same(doubled, 4 * step))
+
+
+def _rate_place(machine: Machine) -> Place | None:
+    """Where a layer, or its optimizer, keeps a learning rate."""
+    data = probe_data(machine.model, PROBES[0])
+    try:
+        layer = machine.start(PROBES[0], data)
+    except Halt:
+        return None
+    for place, value in walk(layer):
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if is_number and roles.word_role(place.name) == roles.RATE:
+            return place
+    return None
 
 
 def _is_hidden(name: str, machine: Machine, backward: Backward, upstream: str) -> bool:
@@ -209,9 +284,16 @@ def _with_sums(machine: Machine, upstream: str) -> Machine:
 
 
 def _results(
-    machine: Machine, upstream: str, seeds: tuple[int, ...]
+    machine: Machine, upstream: str, seeds: tuple[int, ...], times: float = 1.0
 ) -> list[dict[str, Any]] | None:
-    """What one session gives for several data in turn; None if it raises at all sizes."""
+    """What one session gives for several data in turn; None if it raises at all sizes.
+
+    Args:
+        machine: how the layer is run.
+        upstream: the tensor whose gradient it is given.
+        seeds: of the data.
+        times: by what the upstream gradient is multiplied.
+    """
     for sizes in PROBES:
         session = MachineSession(machine, f"d{upstream}")
         found = []
@@ -219,7 +301,7 @@ def _results(
             for seed in seeds:
                 data = probe_data(machine.model, sizes, seed)
                 given = {name: data[name] for name in machine.model.spec.program.inputs}
-                arriving = data[f"d{machine.model.output}"]
+                arriving = times * data[f"d{machine.model.output}"]
                 results = session.run({**given, f"d{upstream}": arriving})
                 found.append({name: _copied(value) for name, value in results.items()})
         except SubjectError:

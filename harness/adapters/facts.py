@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from backproof.adapters import roles
 from backproof.adapters.gradients import Backward
-from backproof.adapters.machine import LAYER, RATE, Machine, Where
+from backproof.adapters.machine import COLUMNS, LAYER, RATE, Machine, Where
 from backproof.adapters.model import LINEAR, PROBES, Model
 from backproof.adapters.naming import Layer
+from backproof.adapters.offers import is_stand_in
 
 _PARTS = {roles.SAMPLES: "samples", roles.INPUTS: "inputs", roles.OUTPUTS: "outputs"}
 _BIASES = {"": "a vector", "row": "a row", "column": "a column"}
@@ -57,10 +58,10 @@ def _construction(machine: Machine, layer: Layer) -> list[str]:
     name = layer.loaded.name
     found = [f"constructed as {machine.construct.shown(name)}"]
     for role, value in machine.settings.items():
-        shown = (
-            value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__)
-        )
-        found.append(f"the {role} that it is given is {shown}")
+        one = value[0] if isinstance(value, tuple) else value
+        shown = one if isinstance(one, str) else getattr(one, "__name__", type(one).__name__)
+        own = " of backproof's, under any name" if is_stand_in({role: value}) else ""
+        found.append(f"the {role} that it is given is {shown}{own}")
     for call in machine.prepare:
         found.append(f"{call.shown(str(call.function))} makes its parameters")
     return found
@@ -91,6 +92,12 @@ def _forward(layer: Layer, machine: Machine, names: Mapping[str, str]) -> list[s
     found = [f"X has shape {_shape(model, model.data)}: layout {model.spec.layout}"]
     if not model.spec.layout:
         found = [f"{model.data} has shape {_shape(model, model.data)}"]
+    if machine.data_shape == COLUMNS:
+        found.append("each sample is a column of its own: X is given as (samples, inputs, 1)")
+    if not model.has_samples and model.spec.layout:
+        found.append("it takes one sample at a time: with several it raises")
+    if machine.data_place is not None:
+        found.append(f"X is put in {machine.data_place.show('self')} before the forward pass")
     for name, where in machine.outputs.items():
         found.append(f"{name} is {_where(where, names.get(name), 'forward')}")
     if fit.trusted:
@@ -118,10 +125,14 @@ def _backward(
 ) -> list[str]:
     called = layer.argument or "its argument"
     found = [f"backward takes d{upstream} as {called}"]
+    if machine.upstream_place is not None:
+        found = [f"backward finds d{upstream} in {machine.upstream_place.show('self')}"]
     for call in machine.backward:
         rate = call.parameter_of(roles.RATE)
         if rate is not None:
             found.append(f"{rate} is {RATE}")
+    if machine.rate_place is not None and machine.updates:
+        found.append(f"{machine.rate_place.show('self')} is set to 1 to read its steps")
     for name, where in machine.gradients.items():
         found.append(f"{name} is {_where(where, names.get(name), 'backward')}")
     for name in machine.updates:

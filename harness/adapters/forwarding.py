@@ -6,21 +6,23 @@ compared with each activation; at sizes that differ and data that spread, one of
 
 from __future__ import annotations
 
+import ast
 import linecache
-import re
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backproof.adapters import roles
-from backproof.adapters.machine import FORWARD, LAYER, Halt, Machine, Where
-from backproof.adapters.model import LINEAR, Model, Sizes, probe_data
+from backproof.adapters.machine import FORWARD, LAYER, Halt, Machine, Where, shaped
+from backproof.adapters.model import LINEAR, SLOPED, Model, Sizes, probe_data
 from backproof.adapters.numeric import Values
 from backproof.adapters.places import Place, walk
+from backproof.adapters.standing_in import StandIn
 from backproof.adapters.wishes import Wishes
 from backproof.spec.mistakes import WrongForm, planted, wrong_forms
 
@@ -65,12 +67,14 @@ class Fit:
         activation: the name of the activation; that of the spec, if one was given.
         mistake: in which way the forward pass is wrong; empty if it is right.
         trusted: nothing reproduced it, and the user's settings were taken as they are.
+        gain: the number by which the output is multiplied, where that is the mistake.
     """
 
     machine: Machine
     activation: str
     mistake: str = ""
     trusted: bool = False
+    gain: float = 1.0
 
 
 def leaves_of(root: str, value: Any) -> Iterator[Leaf]:
@@ -100,7 +104,8 @@ def try_forward(machine: Machine, sizes: Sizes, data: Data | None = None) -> Tri
     roots = machine.run_forward(layer, sizes, given)
     returned = list(leaves_of(FORWARD, roots[FORWARD]))
     stored = [] if layer is None else [Leaf(Where(LAYER, p), v) for p, v in walk(layer)]
-    frozen = (Leaf(leaf.where, _frozen(leaf.value)) for leaf in (*returned, *stored))
+    leaves = (*returned, *stored)
+    frozen = (Leaf(leaf.where, _frozen(machine.as_stated(leaf.value))) for leaf in leaves)
     return Trial(machine, sizes, data, tuple(frozen))
 
 
@@ -154,13 +159,45 @@ def right_fit(trial: Trial, wishes: Wishes) -> Fit | None:
     model = trial.machine.model
     fits = []
     for activation in wishes.activations:
+        if activation == LINEAR and "W" not in model.parameters and wishes.spec is None:
+            # What returns its data is no layer: a dropout that is switched off does, too.
+            continue
         full = wishes.full_model(model, activation)
         values = Values(full.spec.derivation, full.sizes(trial.sizes), trial.data)
         expected = {name: values[name] for name in full.spec.program.defined}
         fit = _fit(trial, full, expected, activation)
         if fit is not None:
             fits.append(fit)
+    if not fits and wishes.spec is None and wishes.activation is None:
+        fits += _sloped(trial, wishes)
     return min(fits, key=_plausibility, default=None)
+
+
+def _sloped(trial: Trial, wishes: Wishes) -> Iterator[Fit]:
+    """A leaky relu whose slope below zero is a number of its author's choice."""
+    model = trial.machine.model
+    full = wishes.full_model(model, "leaky_relu")
+    values = Values(full.spec.derivation, full.sizes(trial.sizes), trial.data)
+    Z = values[full.spec.program.defined[0]] if "W" in model.parameters else trial.data[model.data]
+    below = Z < 0
+    for leaf in output_leaves(trial, full):
+        array = numbers(leaf.value)
+        if array is None or array.shape != Z.shape or not below.any():
+            continue
+        slope = float(np.median(array[below] / Z[below]))
+        if not 0 < slope < 1 or not same(leaf.value, np.where(below, slope * Z, Z)):
+            continue
+        written = Fraction(slope).limit_denominator(1000)
+        if abs(float(written) - slope) > _SAME * slope:
+            continue
+        activation = f"{SLOPED}{written}"
+        sloped = wishes.full_model(model, activation)
+        own = Values(sloped.spec.derivation, sloped.sizes(trial.sizes), trial.data)
+        expected = {name: own[name] for name in sloped.spec.program.defined}
+        fit = _fit(trial, sloped, expected, activation)
+        if fit is not None:
+            yield fit
+            return
 
 
 def _plausibility(fit: Fit) -> tuple[int, bool]:
@@ -207,7 +244,7 @@ def _is_array(value: Any) -> bool:
 def _fit(trial: Trial, model: Model, expected: Data, activation: str) -> Fit | None:
     candidates = output_leaves(trial, model)
     output = _find(candidates, model.output, expected[model.output])
-    if output is None or not _explains(candidates, output, model, expected):
+    if output is None or not _explains(candidates, output, model, expected, trial.data):
         return None
     outputs = {model.output: output}
     others = [leaf for leaf in trial.leaves if leaf.where != output]
@@ -219,7 +256,9 @@ def _fit(trial: Trial, model: Model, expected: Data, activation: str) -> Fit | N
     return Fit(replace(trial.machine, model=model, outputs=outputs), activation)
 
 
-def _explains(candidates: tuple[Leaf, ...], output: Where, model: Model, expected: Data) -> bool:
+def _explains(
+    candidates: tuple[Leaf, ...], output: Where, model: Model, expected: Data, data: Data
+) -> bool:
     """Whether what is returned before an output is what leads to it.
 
     A linear layer has nothing else to return in the output's shape: what comes after its Z is the
@@ -231,6 +270,8 @@ def _explains(candidates: tuple[Leaf, ...], output: Where, model: Model, expecte
     defined = model.spec.program.defined
     rest = candidates if len(defined) == 1 else candidates[: places.index(output)]
     known = [expected[name] for name in defined if name in expected]
+    # A pair may hand the data themselves on to its backward half.
+    known += data.values()
     return all(any(same(leaf.value, value) for value in known) for leaf in rest)
 
 
@@ -293,6 +334,10 @@ def _meant(fit: Fit, trial: Trial) -> Iterator[NDArray[np.float64]]:
         values = Values(model.spec.derivation, model.sizes(trial.sizes), trial.data)
         yield values[model.output]
         return
+    if fit.gain != 1.0:
+        values = Values(model.spec.derivation, model.sizes(trial.sizes), trial.data)
+        yield fit.gain * values[model.output]
+        return
     for _, sentence, value in _wrong_outputs(model, trial, fit.activation):
         if sentence == fit.mistake:
             yield value
@@ -321,7 +366,34 @@ def wrong_fit(trial: Trial, wishes: Wishes) -> Fit | None:
             if where is not None:
                 machine = replace(trial.machine, model=full, outputs={full.output: where})
                 found.append((weight, Fit(machine, activation, sentence)))
+        gained = _gained(trial, full, activation)
+        if gained is not None:
+            found.append((_FAR_FETCHED, gained))
     return min(found, key=lambda pair: pair[0], default=(0, None))[1]
+
+
+# Heavier than any mistake of the catalogue.
+_FAR_FETCHED = 9
+_GAIN_IS_ONE = 1e-6
+
+
+def _gained(trial: Trial, model: Model, activation: str) -> Fit | None:
+    """A forward pass whose output is the right one times a number."""
+    values = Values(model.spec.derivation, model.sizes(trial.sizes), trial.data)
+    expected = values[model.output]
+    weight = float(np.sum(expected * expected))
+    for leaf in output_leaves(trial, model):
+        array = numbers(leaf.value)
+        if array is None or array.shape != expected.shape or not 0 < weight < np.inf:
+            continue
+        gain = float(np.sum(array * expected)) / weight
+        if not np.isfinite(gain) or gain == 0 or abs(gain - 1) < _GAIN_IS_ONE:
+            continue
+        if same(leaf.value, gain * expected):
+            machine = replace(trial.machine, model=model, outputs={model.output: leaf.where})
+            sentence = f"{model.output}: the result is {gain:.12g} times the right one"
+            return Fit(machine, activation, sentence, gain=gain)
+    return None
 
 
 def _wrong_outputs(
@@ -424,6 +496,8 @@ class Search:
             except Halt as halt:
                 self.halts.append((machine, sizes, halt))
                 continue
+            if _overwrites_a_parameter(trial):
+                continue
             self.trials.append(trial)
             fit = right_fit(trial, self.wishes)
             if fit is not None and holds_further(fit, trial, self.wishes):
@@ -449,13 +523,19 @@ class Search:
         distinct = {t.machine.model.spec.layout for t in self.trials if t.sizes.are_distinct}
         return self.wishes.activation is not None and len(distinct) == 1
 
+    @property
+    def raises_whatever(self) -> bool:
+        """Whether the forward pass raised each time what no way of calling it could help."""
+        raised = [halt for _, _, halt in self.halts if halt.stage == "forward"]
+        return not self.trials and any(nothing_helps(halt.error) for halt in raised)
+
     def _that_raises(self) -> Fit | None:
         """A layer that raises what no way of calling it could help: that is a result, too."""
         halts = [(machine, halt) for machine, _, halt in self.halts if halt.stage == "forward"]
-        halts = [(machine, halt) for machine, halt in halts if nothing_helps(halt.error)]
-        if self.trials or not halts:
+        found = next((pair for pair in halts if nothing_helps(pair[1].error)), None)
+        if self.trials or found is None:
             return None
-        machine, halt = halts[0]
+        machine, halt = found
         activation = self.wishes.activation or self.wishes.activations[0]
         if not self.wishes.spec_is_known and self.wishes.activation is None:
             activation = LINEAR
@@ -464,6 +544,18 @@ class Search:
         machine = replace(machine, model=model, outputs={model.output: where})
         said = f"it raises {type(halt.error).__name__}: {halt.error}"
         return Fit(machine, activation, said)
+
+
+def _overwrites_a_parameter(trial: Trial) -> bool:
+    """Whether the forward pass itself sets what was taken for a parameter: then it is none."""
+    slots = {n: slot for n, slot in trial.machine.slots.items() if not slot.is_part}
+    for name, slot in slots.items():
+        own = Where(LAYER, slot.place)
+        value = next((leaf.value for leaf in trial.leaves if leaf.where == own), None)
+        given = np.asarray(shaped(trial.data[name], slot.shape))
+        if isinstance(value, np.ndarray) and difference(value, given) > _SAME:
+            return True
+    return False
 
 
 def nothing_helps(error: BaseException) -> bool:
@@ -476,7 +568,42 @@ def nothing_helps(error: BaseException) -> bool:
         return True
     if not isinstance(error, AttributeError) or not error.name or not frames:
         return False
-    text = "".join(linecache.getlines(frames[-1].filename))
-    set_somewhere = re.search(rf"\b{re.escape(error.name)}\b\s*(=[^=]|:|,|\()", text)
-    own = type(error.obj).__module__ not in ("builtins", "numpy")
-    return bool(text) and own and set_somewhere is None
+    own = type(error.obj)
+    if own.__module__ in ("builtins", "numpy") or own is StandIn:
+        return False
+    try:
+        tree = ast.parse("".join(linecache.getlines(frames[-1].filename)))
+    except (SyntaxError, ValueError):
+        return False
+    return bool(tree.body) and not _is_set(error.name, tree, own)
+
+
+def _is_set(name: str, tree: ast.Module, own: type) -> bool:
+    """Whether a file sets an attribute anywhere but in the constructors of an object's class.
+
+    Those have run: what they set, it has, unless a class does not call the constructor of its
+    base.
+    """
+    classes = {kind.__name__ for kind in own.__mro__}
+    passed = {
+        node
+        for kind in ast.walk(tree)
+        if isinstance(kind, ast.ClassDef) and kind.name in classes
+        for part in kind.body
+        if isinstance(part, ast.FunctionDef) and part.name == "__init__"
+        for node in ast.walk(part)
+    }
+    for node in ast.walk(tree):
+        if node in passed:
+            continue
+        if isinstance(node, ast.Attribute) and node.attr == name:
+            if isinstance(node.ctx, ast.Store):
+                return True
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == name:
+            return True
+        elif isinstance(node, ast.Constant) and node.value == name:
+            # As of setattr, of __slots__, or of a namedtuple's fields.
+            return True
+        elif isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == name:
+            return True
+    return False

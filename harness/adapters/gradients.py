@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from backproof.adapters.arguments import Call
+import numpy as np
+
 from backproof.adapters.assigning import assign, readiness, wanted
 from backproof.adapters.forwarding import Fit, numbers, same
 from backproof.adapters.machine import (
@@ -16,9 +17,10 @@ from backproof.adapters.machine import (
     Halt,
     Machine,
 )
-from backproof.adapters.model import PROBES
+from backproof.adapters.model import PROBES, Sizes
 from backproof.adapters.numeric import Values
 from backproof.adapters.observing import Observed, Shown, observe
+from backproof.adapters.offers import is_stand_in
 from backproof.adapters.places import read_place
 from backproof.adapters.source import Definition
 from backproof.errors import UsageError
@@ -26,7 +28,7 @@ from backproof.spec.deriving.derive import with_upstream
 from backproof.spec.errors import near
 
 # A layer whose backward pass runs in none of so many ways is wrong.
-_MOST_FITS = 6
+_MOST_FITS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,29 +109,46 @@ def mapped(machine: Machine, observed: Observed, mapping: Mapping[str, str]) -> 
 
 
 def first_that_runs_backward(
-    fits: Iterable[Fit], calls: Callable[[Machine], tuple[Call, ...] | None]
-) -> Fit | None:
-    """The first fit whose backward pass runs at some sizes; else the first one.
+    fits: Iterable[Fit], backwards: Callable[[Machine], Iterable[Machine]]
+) -> tuple[Fit | None, Sizes | None]:
+    """The first fit whose backward pass runs at some sizes, and at which; else one that does not.
 
     That the forward pass is reproduced does not show that its parameters are where the backward
-    pass reads them: a bias that is set as a vector may have to be a row.
+    pass reads them: a bias that is set as a vector may have to be a row. Nor does it show that an
+    activation of our own making has what the backward pass asks of it: of several that do not
+    run, one without it is taken.
 
     Args:
         fits: in their order.
-        calls: the calls of the backward pass; None where what it takes is unknown.
+        backwards: a machine with each way to call its backward pass.
     """
     first: Fit | None = None
     for fit in islice(fits, _MOST_FITS):
-        first = first or fit
-        backward = calls(fit.machine)
-        if backward is None:
-            break
-        machine = replace(fit.machine, backward=backward)
-        for sizes in PROBES:
-            with contextlib.suppress(Halt):
-                observe(machine, sizes, [None] * len(backward))
-                return fit
-    return first
+        if first is None or (is_stand_in(first.machine.settings) and not fit.machine.settings):
+            first = fit
+        for machine in backwards(fit.machine):
+            for sizes in PROBES:
+                with contextlib.suppress(Halt):
+                    observe(machine, sizes, [None] * len(machine.backward))
+                    return replace(fit, machine=machine), sizes
+    return first, None
+
+
+def has_shapes(machine: Machine, texts: Sequence[Definition | None]) -> bool:
+    """Whether what a backward pass shows has the shapes that gradients have.
+
+    Raises:
+        Halt: it does not run at sizes that differ.
+    """
+    model = machine.model
+    observed = observe(machine, PROBES[0], texts)
+    shown = assign(machine, observed, texts, {})
+    if not shown and not observed.updated:
+        return False
+    names = [name for name in ("dW", f"d{model.data}") if name in shown]
+    return all(
+        np.shape(shown[name].value) == model.shape(name[1:], observed.sizes) for name in names
+    )
 
 
 def reference(backward: Backward, upstream: str) -> Values:

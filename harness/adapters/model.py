@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -13,16 +14,28 @@ from numpy.typing import NDArray
 from backproof.adapters.roles import INPUTS, OUTPUTS, SAMPLES
 from backproof.spec.layer import Spec
 from backproof.spec.library import affine, dense, layouts
+from backproof.spec.normal_form.signs import stated
 
 Array = NDArray[Any]
 
 # Weights as (inputs, outputs) with samples as columns: nobody's convention, but some write it.
 _UNUSUAL = "io,in->on"
+# One sample at a time: no axis of samples at all.
+SINGLE = ("i,io->o", "i,oi->o")
+# An activation that is a layer of its own: no weights.
+ACTIVATION_ALONE = ("no->no", "on->on")
+_WRITTEN = {
+    _UNUSUAL: ("axes n: samples, i: inputs, o: outputs", "o,n", "W[i,o]*X[i,n]"),
+    "i,io->o": ("axes i: inputs, o: outputs", "o", "X[i]*W[i,o]"),
+    "i,oi->o": ("axes i: inputs, o: outputs", "o", "W[o,i]*X[i]"),
+}
 LINEAR = "linear"
+# A leaky relu of another slope than the usual one, which follows.
+SLOPED = "leaky_relu of slope "
 
 
 def known_layouts() -> tuple[str, ...]:
-    """The layouts that are tried, the usual ones first."""
+    """The layouts of a batch that are tried, the usual ones first."""
     return (*layouts(), _UNUSUAL)
 
 
@@ -33,17 +46,27 @@ def layer_spec(layout: str, activation: str, bias: bool, scale: str) -> Spec:
     Raises:
         SpecError: no such layout, activation or scale.
     """
-    usual = layout != _UNUSUAL
+    if activation.startswith(SLOPED):
+        known = layer_spec(layout, "leaky_relu", bias, scale)
+        slope = activation.removeprefix(SLOPED)
+        text = re.sub(r"g\((\w\[[^]]*\])\)", rf"relu(\1) - {slope}*relu(-\1)", known.text)
+        return Spec(text, name=known.name, layout=layout, scale=scale)
+    if layout in ACTIVATION_ALONE:
+        letters = "n,o" if layout == ACTIVATION_ALONE[0] else "o,n"
+        text = f"axes n: samples, o: outputs\nA[{letters}] = g(X[{letters}])\n"
+        return Spec(text, name=activation, layout=layout, functions={"g": activation}, scale=scale)
+    usual = layout not in _WRITTEN
     linear = activation == LINEAR
     if usual and linear:
         found = affine(layout=layout, scale=scale)
     elif usual:
         found = dense(layout=layout, activation=activation, scale=scale)
     else:
+        axes, letters, product = _WRITTEN[layout]
         lines = [
-            "axes n: samples, i: inputs, o: outputs",
-            "Z[o,n] = sum[i](W[i,o]*X[i,n]) + b[o]",
-            *([] if linear else ["A[o,n] = g(Z[o,n])"]),
+            axes,
+            f"Z[{letters}] = sum[i]({product}) + b[o]",
+            *([] if linear else [f"A[{letters}] = g(Z[{letters}])"]),
         ]
         functions = {} if linear else {"g": activation}
         found = Spec(
@@ -118,10 +141,17 @@ class Model:
     def differentiated(self) -> tuple[str, ...]:
         """The inputs whose gradients a layer should give: the parameters, and the data.
 
-        Another input that runs over the samples is a label.
+        Another input that runs over the samples is a label; a number that is assumed to be
+        positive, such as the eps of a normalisation, is a constant.
         """
         tensors, samples = self.spec.program.tensors, self.axes.get(SAMPLES)
-        own = [name for name in self.parameters if samples not in tensors[name].axes]
+        assumed = {tensor for tensor, _ in stated(self.spec.program.assumptions).known}
+        constants = {name for name in assumed if not tensors[name].axes}
+        own = [
+            name
+            for name in self.parameters
+            if samples not in tensors[name].axes and name not in constants
+        ]
         return (*own, self.data)
 
     @property
@@ -174,6 +204,11 @@ class Model:
         return self.spec.program.shape(tensor, self.sizes(sizes))
 
     @property
+    def has_samples(self) -> bool:
+        """Whether the layer takes several samples at once."""
+        return SAMPLES in self.axes
+
+    @property
     def samples_are_rows(self) -> bool:
         """Whether the first axis of the data is that of the samples."""
         axes = self.spec.program.tensors[self.data].axes
@@ -188,9 +223,13 @@ def probe_data(model: Model, sizes: Sizes, seed: int = 0) -> dict[str, NDArray[n
     """
     rng = np.random.default_rng((seed, sizes.n, sizes.i, sizes.o))
     program = model.spec.program
+    signs = {tensor for tensor, _ in stated(program.assumptions).known}
     found = {}
     for name in program.inputs:
         found[name] = rng.normal(size=model.shape(name, sizes))
+        if name in signs:
+            # Of either sign that is assumed; away from zero it does not matter which.
+            found[name] = np.abs(found[name]) + 0.5
     axes = program.tensors[model.data].axes
     if model.axes.get(SAMPLES) in axes:
         along = [1] * len(axes)

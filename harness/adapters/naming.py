@@ -83,6 +83,8 @@ def names_of(layer: Layer, machine: Machine, upstream: str) -> dict[str, str]:
         found[model.data] = kept
     if layer.argument:
         found[f"d{upstream}"] = layer.argument
+    elif machine.upstream_place is not None:
+        found[f"d{upstream}"] = machine.upstream_place.show("self")
     for name, where in {**machine.outputs, **machine.gradients}.items():
         shown = _shown_name(where, layer)
         if shown is not None:
@@ -128,7 +130,7 @@ def _kept_data(machine: Machine) -> str | None:
     kept = [
         place
         for place, found in walk(instance)
-        if isinstance(found, np.ndarray) and same(found, value)
+        if isinstance(found, np.ndarray) and same(machine.as_stated(found), value)
     ]
     kept.sort(key=lambda p: (len(p.steps), roles.preference(p.name, DATA)))
     return kept[0].show("self") if kept else None
@@ -163,6 +165,19 @@ def lines_of(layer: Layer, machine: Machine) -> dict[str, Line]:
     return found
 
 
+def finished_by(layer: Layer, machine: Machine) -> dict[str, tuple[str, str, int]]:
+    """For each gradient that the backward pass itself stores: its file, its name, the last line."""
+    found = {}
+    for name, where in machine.gradients.items():
+        for text in layer.backward_texts:
+            if where.root != LAYER or text is None or isinstance(text.node, ast.Lambda):
+                continue
+            line = text.final_line(where.place.show("self"))
+            if line is not None:
+                found[name] = (text.file, text.node.name, line)
+    return found
+
+
 def _forgotten(name: str, layer: Layer) -> dict[str, Line]:
     """The statement that computes a gradient under a local name and does not store it."""
     found = _under_local_name(name, layer)
@@ -187,10 +202,31 @@ def missing_of(
         local = _under_local_name(name, layer)
         if local is None:
             found[name] = "shown nowhere"
+            continue
+        _, line, text = local[0].line_of(local[1].statement)
+        if _is_used(*local):
+            found[name] = f"used in a step, and shown nowhere: it is computed in line {line}"
         else:
-            _, line, text = local[0].line_of(local[1].statement)
             found[name] = f"computed in line {line} but not kept: `{text.splitlines()[0]}`"
     return found
+
+
+def is_left_behind(name: str, layer: Layer) -> bool:
+    """Whether the backward pass computes a gradient under a local name."""
+    found = _under_local_name(name, layer)
+    return found is not None and found[1].target.isidentifier() and not _is_used(*found)
+
+
+def _is_used(text: Definition, assignment: Assignment) -> bool:
+    """Whether what is assigned to a local name is read in another statement."""
+    return any(
+        isinstance(node, ast.Name)
+        and isinstance(node.ctx, ast.Load)
+        and node.id == assignment.target
+        for statement in text.statements
+        if statement is not assignment.statement
+        for node in ast.walk(statement)
+    )
 
 
 def _under_local_name(name: str, layer: Layer) -> tuple[Definition, Assignment] | None:

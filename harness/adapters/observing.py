@@ -24,6 +24,7 @@ from backproof.adapters.machine import (
 from backproof.adapters.model import Sizes, probe_data
 from backproof.adapters.places import Place, Snapshot, walk
 from backproof.adapters.source import Definition
+from backproof.adapters.stepping import read_in_steps
 
 # Where a container's name says that it holds gradients, its keys are those of the parameters.
 _CONTAINERS = ("grads", "gradients", "grad", "gradient", "derivatives", "dparams", "deltas")
@@ -94,13 +95,20 @@ def observe(
         root = backward_root(part)
         for leaf in leaves_of(root, roots[root]):
             name = _returned_name(leaf.where.place, text)
-            shown.append(Shown(leaf.where, name, _kept(leaf.value)))
+            shown.append(Shown(leaf.where, name, _kept(machine.as_stated(leaf.value))))
     for place, value in walk(roots[GIVEN]):
         shown.append(Shown(Where(GIVEN, place), place.name, _kept(value)))
     if layer is not None and before is not None:
         changed = {place for place, _ in before.changed(layer)}
         for place, value in walk(layer):
-            shown.append(Shown(Where(LAYER, place), place.name, _kept(value), place in changed))
+            shown.append(
+                Shown(
+                    Where(LAYER, place),
+                    place.name,
+                    _kept(machine.as_stated(value)),
+                    place in changed,
+                )
+            )
     shown = [s for s in shown if not _is_given(s, machine, data, upstream)]
     steps = _steps(machine, layer, data)
     updated = tuple(name for name, step in steps.items() if step.any())
@@ -114,7 +122,8 @@ def _steps(
     for name, slot in machine.slots.items():
         array = numbers(slot.place.get(layer))
         before = shaped(data[name], slot.shape)
-        if array is not None and before.ndim == array.ndim:
+        if array is not None and before.ndim <= array.ndim:
+            # A bias that a step has made as large as the batch is one that lacks its sum.
             with contextlib.suppress(ValueError):
                 found[name] = (before - array) / RATE
     return found
@@ -147,7 +156,10 @@ def _is_given(
     if shown.where.root != LAYER:
         return False
     role = name_role(shown)
-    if role is not None and not roles.is_weak(role):
+    stepped = any(
+        shown.where.place.show("self") in read_in_steps(machine, n) for n in machine.slots
+    )
+    if stepped or (role is not None and not roles.is_weak(role)):
         # A bias's gradient that is the upstream one lacks its sum, but is what it is called.
         return False
     array = numbers(shown.value)

@@ -14,8 +14,16 @@ from backproof.adapters.classes import adapt as adapt_class
 from backproof.adapters.classes import recognises as is_class
 from backproof.adapters.functions import adapt as adapt_pair
 from backproof.adapters.functions import recognises as is_function
+from backproof.adapters.jax_functions import adapt as adapt_jax
+from backproof.adapters.jax_functions import recognises as is_jax
+from backproof.adapters.keras_layers import adapt as adapt_keras
+from backproof.adapters.keras_layers import recognises as is_keras
 from backproof.adapters.marked import adapt as adapt_marked
 from backproof.adapters.marked import recognises as is_marked
+from backproof.adapters.sklearn_mlp import adapt as adapt_sklearn
+from backproof.adapters.sklearn_mlp import recognises as is_sklearn
+from backproof.adapters.torch_layers import adapt as adapt_torch
+from backproof.adapters.torch_layers import recognises as is_torch
 from backproof.adapters.wishes import Wishes, check_mapping
 from backproof.errors import UsageError
 from backproof.loading import Loaded
@@ -41,6 +49,10 @@ class Protocol:
 # The first that recognises an object adapts it. A new protocol is a file, and a row here.
 PROTOCOLS: tuple[Protocol, ...] = (
     Protocol("a function marked with @bp.subject", is_marked, adapt_marked),
+    Protocol("a layer of torch", is_torch, adapt_torch),
+    Protocol("a function of JAX with jax.custom_vjp", is_jax, adapt_jax),
+    Protocol("a layer of Keras", is_keras, adapt_keras),
+    Protocol("a network of scikit-learn", is_sklearn, adapt_sklearn),
     Protocol("a class with forward and backward methods", is_class, adapt_class),
     Protocol("a pair of forward and backward functions", is_function, adapt_pair),
 )

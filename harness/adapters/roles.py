@@ -13,6 +13,7 @@ UPSTREAM = "upstream"
 CACHE = "cache"
 RATE = "rate"
 ACTIVATION = "activation"
+SLOPE = "slope"
 GENERATOR = "generator"
 SEED = "seed"
 TRAINING = "training"
@@ -29,7 +30,7 @@ TENSORS: dict[str, tuple[str, ...]] = {
         *("w", "weights", "weight", "kernel", "weigths", "theta", "wcurr", "weightmatrix"),
         *("wmatrix", "wt", "wts", "matrix", "pesos", "ws"),
     ),
-    "b": ("b", "bias", "biases", "w0", "bcurr", "biasvector", "bvector", "bs", "intercept"),
+    "b": ("b", "bias", "biases", "w0", "bcurr", "biasvector", "bvector", "bs", "intercept", "beta"),
     "X": (
         *("x", "input", "inputs", "aprev", "inputdata", "lastinput", "lastinputs", "xs"),
         *("inputarray", "prevx", "features", "batch", "aold", "previnput", "xin", "datax"),
@@ -40,6 +41,9 @@ TENSORS: dict[str, tuple[str, ...]] = {
         *("z", "preactivation", "preactivations", "pre", "zcurr", "linear", "net", "netinput"),
         *("logits", "weightedsum", "lastz", "affine", "scores", "zs", "linearoutput", "preact"),
     ),
+    # Of normalisations; a spec names them.
+    "G": ("gamma",),
+    "eps": ("eps",),
     "A": (
         *("a", "output", "outputs", "out", "y", "activations", "h", "yhat", "acurr", "lasta"),
         *("lastoutput", "activated", "hidden", "ypred", "result", "top", "activation"),
@@ -65,6 +69,12 @@ _WORDS: dict[str, tuple[str, ...]] = {
     ACTIVATION: (
         *("activation", "act", "actfn", "activationfunction", "activationfn", "actfunc", "func"),
         *("activationfunc", "nonlinearity", "activationname", "transfer", "fn", "actfunction"),
+    ),
+    SLOPE: (
+        *("activationderivative", "activationprime", "dactivation", "actderivative", "dact"),
+        *("actprime", "activationgrad", "dactfn", "activationfunctionderivative", "df"),
+        *("dactivationfn", "activationderiv", "gprime", "fprime", "derivative", "dactivate"),
+        *("activationgradient", "activationbackward", "daf", "dfunc", "dphi"),
     ),
     GENERATOR: ("rng", "generator", "randomgenerator", "prng"),
     SEED: ("seed", "randomstate", "randomseed", "semilla", "key"),
@@ -131,8 +141,9 @@ def tokens(name: str) -> list[str]:
 
 
 def tensor_role(name: str) -> str | None:
-    """The tensor that a name stands for: W, b, X, Z or A."""
-    return _EXACT.get(plain(name))
+    """The tensor that a name stands for: W, b, X, Z or A; a number at its end is a layer's."""
+    word = plain(name)
+    return _EXACT.get(word) or _EXACT.get(word.rstrip("0123456789"))
 
 
 def preference(name: str, role: str) -> int:
@@ -150,20 +161,20 @@ def preference(name: str, role: str) -> int:
 def gradient_role(name: str) -> str | None:
     """The gradient that a name stands for: dW, db, dX, dZ or dA."""
     word = plain(name)
-    if word in _EXACT or _WORD.get(word) in (CACHE, RATE, ACTIVATION):
+    if word in _EXACT or _WORD.get(word) in (CACHE, RATE, ACTIVATION, SLOPE):
         return None
     for mark in _BEFORE:
         rest = word[len(mark) :]
         if word.startswith(mark) and rest:
-            if rest in _EXACT:
-                return f"d{_EXACT[rest]}"
+            if (tensor := tensor_role(rest)) is not None:
+                return f"d{tensor}"
             if rest in _OF_THE_INPUT:
                 return "dX"
     for mark in _AFTER:
         rest = word[: -len(mark)]
         if word.endswith(mark) and rest:
-            if rest in _EXACT:
-                return f"d{_EXACT[rest]}"
+            if (tensor := tensor_role(rest)) is not None:
+                return f"d{tensor}"
             if rest in _OF_THE_INPUT:
                 return "dX"
     return None

@@ -19,9 +19,18 @@ _MOST_PLACES = 4
 
 
 def parameter_slots(
-    layer: Any, model: Model, sizes: Sizes, wishes: Wishes, bias: bool
+    layer: Any, model: Model, sizes: Sizes, wishes: Wishes, bias: bool, *, unset: bool = False
 ) -> list[Mapping[str, Slot]]:
-    """Where the parameters may be, the likeliest first."""
+    """Where the parameters may be, the likeliest first.
+
+    Args:
+        layer: as constructed and prepared.
+        model: names the parameters.
+        sizes: at which it was constructed.
+        wishes: what the user said.
+        bias: whether a bias is looked for.
+        unset: whether a place that holds nothing yet, under a parameter's name, is one.
+    """
     everything = list(walk(layer))
     found: list[dict[str, Slot]] = [{}]
     for name in model.parameters:
@@ -31,8 +40,14 @@ def parameter_slots(
             options = _mapped_slot(layer, name, mapped, shape, wishes)
         elif len(shape) == 1:
             options = _vector_slots(everything, name, shape[0], model)
+        elif not shape:
+            options = _scalar_slots(everything, name)
         else:
             options = _matrix_slots(everything, name, shape)
+            if unset and not options:
+                options = _unset_slots(everything, name, ("",))
+        if unset and not options:
+            options = _unset_slots(everything, name, ("", "row", "column"))
         found = [{**slots, name: slot} for slots in found for slot in options[:_MOST_PLACES]]
     if not found and bias and set(model.parameters) == {"W", "b"} and not wishes.mapping:
         found = list(_joined_slots(everything, model, sizes))
@@ -41,6 +56,47 @@ def parameter_slots(
         # A layer that keeps a bias has one, whether its forward pass adds it or not.
         return []
     return list(found)
+
+
+def _unset_slots(
+    everything: list[tuple[Place, Any]], name: str, shapes: tuple[str, ...]
+) -> list[Slot]:
+    """Places that hold nothing until the caller puts a parameter there."""
+    places = [p for p, v in everything if v is None and roles.tensor_role(place_name(p)) == name]
+    places.sort(key=lambda p: _likelihood(p, name))
+    return [Slot(place, shape) for place in places for shape in shapes]
+
+
+def data_places(layer: Any, model: Model, sizes: Sizes) -> list[Place]:
+    """Where a layer may look for its data, if its forward pass takes none; the likeliest first."""
+    shape = model.shape(model.data, sizes)
+    found = []
+    for place, value in walk(layer):
+        named = roles.tensor_role(place_name(place)) == "X"
+        if (value is None and named) or (isinstance(value, np.ndarray) and value.shape == shape):
+            found.append(place)
+    return sorted(found, key=lambda p: _likelihood(p, "X"))[:_MOST_PLACES]
+
+
+def upstream_places(layer: Any, shape: tuple[int, ...]) -> list[Place]:
+    """Where a layer may look for the upstream gradient, by name and shape, the nearest first."""
+    found = []
+    for place, value in walk(layer):
+        fits = value is None or (isinstance(value, np.ndarray) and value.shape == shape)
+        if fits and _is_upstream(place):
+            found.append(place)
+    return sorted(found, key=lambda p: (p.is_private, len(p.steps)))[:_MOST_PLACES]
+
+
+def _is_upstream(place: Place) -> bool:
+    words = [roles.plain(str(key)) for _, key in place.steps if isinstance(key, str)]
+    holder = roles.tensor_role(words[-2]) if len(words) > 1 else None
+    if words and words[-1] in ("grad", "gradient", "g", "diff", "delta", "d") and holder:
+        return roles.is_weak(f"d{holder}")
+    role = roles.gradient_role(place.name)
+    return roles.word_role(place.name) == roles.UPSTREAM or (
+        role is not None and roles.is_weak(role)
+    )
 
 
 def place_name(place: Place) -> str:
@@ -100,14 +156,24 @@ def _vector_slots(
     for place, value in everything:
         shape = _vector_shape(value, size)
         is_named = roles.tensor_role(place_name(place)) == name
+        # The beta of an optimizer is a number, too.
+        is_named = is_named and roles.plain(place_name(place)) != "beta"
         if shape is None and is_named and (value is None or _is_number(value)):
             # A scalar that broadcasts; as a vector it has to broadcast the same way.
-            shape = "" if model.samples_are_rows else "column"
+            shape = "column" if model.has_samples and not model.samples_are_rows else ""
         if shape is not None and not isinstance(value, (str, bytes)):
             found.append(Slot(place, shape))
     found.sort(key=lambda slot: _likelihood(slot.place, name))
     named = [s for s in found if roles.tensor_role(place_name(s.place)) == name]
     return named or found
+
+
+def _scalar_slots(everything: list[tuple[Place, Any]], name: str) -> list[Slot]:
+    """Places of a number under a tensor's name."""
+    places = [
+        p for p, v in everything if roles.tensor_role(place_name(p)) == name and _is_number(v)
+    ]
+    return [Slot(place) for place in sorted(places, key=lambda p: _likelihood(p, name))]
 
 
 def _is_number(value: Any) -> bool:

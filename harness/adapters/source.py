@@ -111,6 +111,23 @@ class Definition:
             target = found.value.id
         return found
 
+    def final_line(self, target: str) -> int | None:
+        """The line after which a target does not change any more; None where nothing sets it.
+
+        What is set within a loop is final where the outermost one ends.
+        """
+        own = [a.statement for a in self.assignments if a.target == target]
+        if not own:
+            return None
+        last = own[-1]
+        around = [
+            node
+            for node in ast.walk(self.node)
+            if isinstance(node, (ast.For, ast.While))
+            and node.lineno <= last.lineno <= (node.end_lineno or node.lineno)
+        ]
+        return max(node.end_lineno or node.lineno for node in (*around, last))
+
     def returned_at(self, path: tuple[int | str, ...]) -> ast.expr | None:
         """The expression of what is returned at a path: () for all, (0,) for the first, a key."""
         value = self.returned

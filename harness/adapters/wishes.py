@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from backproof.adapters.model import LINEAR, Model, known_layouts, layer_spec
+from backproof.adapters.model import (
+    ACTIVATION_ALONE,
+    LINEAR,
+    SINGLE,
+    Model,
+    known_layouts,
+    layer_spec,
+)
 from backproof.adapters.places import Place, read_place
 from backproof.errors import NotInferredError, UsageError
 from backproof.spec.errors import near
@@ -74,18 +81,31 @@ class Wishes:
             )
         return _bound(self.spec, self.open_functions, self.activation)
 
-    def models(self, bias: bool) -> list[Model]:
+    def activation_alone(self) -> list[Model]:
+        """The specs of a layer that is but an activation."""
+        if self.spec is not None or self.scale != "sum" or self.layout is not None:
+            return []
+        return [Model(layer_spec(layout, "relu", False, "sum")) for layout in ACTIVATION_ALONE]
+
+    def models(self, bias: bool, *, single: bool = False) -> list[Model]:
         """The possible linear parts, one a layout; or the spec that was given.
+
+        Args:
+            bias: whether they have one.
+            single: those of a layer that takes one sample at a time.
 
         Raises:
             SpecError: no such layout, activation or scale.
         """
         if self.spec is not None:
-            return [Model(self.spec)]
+            return [] if single else [Model(self.spec)]
+        if single and (self.scale != "sum" or self.layout is not None):
+            return []
         if self.activation is not None:
             # An activation that does not exist is said at once, before anything is run.
             layer_spec(known_layouts()[0], self.activation, True, self.scale)
-        chosen = known_layouts() if self.layout is None else (self.layout.replace(" ", ""),)
+        open_ = SINGLE if single else known_layouts()
+        chosen = open_ if self.layout is None else (self.layout.replace(" ", ""),)
         return [Model(layer_spec(layout, LINEAR, bias, self.scale)) for layout in chosen]
 
     def full_model(self, linear: Model, activation: str) -> Model:

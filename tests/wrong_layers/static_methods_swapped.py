@@ -1,0 +1,28 @@
+# subject: Linear
+# layout: ni,io->no
+# activation: linear
+# scale: sum
+# verdict: refuted
+# quantity: dW
+# also: transposed
+# mistake: operands-swapped
+# correction: dw = x.T @ dout
+# line: 26
+# how: Z, cache = Linear.forward(X, W, b)
+# how: dX, dW, db = Linear.backward(dA, cache)
+
+import numpy as np
+
+
+class Linear:
+    @staticmethod
+    def forward(x, w, b):
+        return x @ w + b, (x, w)
+
+    @staticmethod
+    def backward(dout, cache):
+        x, w = cache
+        dx = dout @ w.T
+        dw = dout.T @ x
+        db = dout.sum(axis=0)
+        return dx, dw, db
