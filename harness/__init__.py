@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from backproof.api import Refuted, check, compare, verify
+    from backproof.api import Refuted, check, compare, mutants, verify
     from backproof.errors import NotInferredError, UsageError
     from backproof.monitoring import monitor
     from backproof.reports.finding import Finding, Report, Verdict
@@ -31,6 +31,7 @@ _HOMES = {
     "Refuted": "backproof.api",
     "check": "backproof.api",
     "compare": "backproof.api",
+    "mutants": "backproof.api",
     "verify": "backproof.api",
     "NotInferredError": "backproof.errors",
     "UsageError": "backproof.errors",
@@ -62,6 +63,7 @@ __all__ = [
     "compare",
     "dense",
     "monitor",
+    "mutants",
     "network",
     "subject",
     "verify",

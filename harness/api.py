@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -22,6 +22,9 @@ from backproof.stating import state
 from backproof.surroundings import kept_surroundings
 from backproof.theorems import depth_findings, initialiser_findings
 from backproof.verifying import Settings
+
+if TYPE_CHECKING:
+    from backproof.mutating.matrix import Matrix
 
 
 class Refuted(AssertionError):
@@ -116,7 +119,7 @@ def verify(
             # The name alone leaves the layout open: it is found out, as without the name.
             spec = None
         if isinstance(spec, str):
-            spec = state(spec, layout=layout, activation=activation, scale=scale or "sum")
+            spec = _stated(spec, layout, activation, scale)
         if subject is None:
             return _verify_bundled(
                 Settings(examples or BUNDLED_EXAMPLES, seed, infer=False), progress
@@ -163,6 +166,57 @@ def check(subject: Any, spec: Spec | str | None = None, **options: Any) -> Repor
     if not report.ok:
         raise Refuted(report)
     return report
+
+
+def mutants(
+    subject: Any,
+    spec: Spec | str | None = None,
+    *,
+    layout: str | None = None,
+    activation: str | None = None,
+    scale: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    accumulate: str | None = None,
+    elementary: float = 1.0,
+    seed: int = 0,
+    in_process: bool = False,
+    timeout: float = Limits.seconds,
+    memory: int = Limits.memory,
+) -> Matrix:
+    """Plant mistakes into a right layer's own source, and see which of them the gate catches.
+
+    Args:
+        subject: an address such as ``layers.py:Dense``, or a class or function of a file.
+        spec: what it should compute; this and all that follows as in ``verify``.
+        layout: of a dense layer.
+        activation: likewise.
+        scale: "sum" or "mean".
+        mapping: how the layer calls a tensor.
+        accumulate: the format in which it computes on purpose.
+        elementary: how many times the usual bounds its exp, tanh and the like may err.
+        seed: of the cases.
+        in_process: run the mutants in this process, where one that hangs is not stopped.
+        timeout: seconds that one run of the layer may take; a mutant gets five at most.
+        memory: bytes that the mutants' process may have.
+
+    Raises:
+        UsageError: the layer cannot be used, or is wrong already.
+        SpecError: the spec is wrong.
+    """
+    from backproof.mutating.matrix import kill_matrix
+
+    with kept_surroundings(), np.errstate(all="ignore"):
+        if isinstance(spec, str):
+            open_layout = spec == "dense" and layout is None
+            spec = None if open_layout else _stated(spec, layout, activation, scale)
+        names = dict(mapping or {})
+        asked = Asked(spec, layout, activation, scale or "sum", names, accumulate, elementary)
+        limits = None if in_process else Limits(timeout, memory=memory)
+        return kill_matrix(subject, asked, limits, seed=seed, infer=scale is None)
+
+
+def _stated(spec: str, layout: str | None, activation: str | None, scale: str | None) -> Spec:
+    return state(spec, layout=layout, activation=activation, scale=scale or "sum")
 
 
 def compare(claims: str | Sequence[str], given: Spec | str | None = None) -> Report:

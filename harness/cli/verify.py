@@ -35,6 +35,21 @@ from backproof.errors import UsageError
     help="The narrower format in which the layer computes on purpose.",
 )
 @click.option(
+    "--elementary",
+    type=click.FloatRange(1),
+    default=1.0,
+    metavar="TIMES",
+    help="How many times the usual bounds the layer's exp, tanh, ... may err.",
+)
+@click.option(
+    "--dtype",
+    "dtypes",
+    type=click.Choice(["float64", "float32", "float16", "bfloat16"]),
+    multiple=True,
+    default=["float64", "float32", "float16"],
+    help="Of the inputs. Repeatable.  [default: the first three]",
+)
+@click.option(
     "--examples", type=click.IntRange(1), envvar="BACKPROOF_EXAMPLES", help="Cases for each layer."
 )
 @click.option(
@@ -42,6 +57,11 @@ from backproof.errors import UsageError
     is_flag=True,
     envvar="BACKPROOF_IN_PROCESS",
     help="Run layers in this process, not in one of their own.",
+)
+@click.option(
+    "--mutants",
+    is_flag=True,
+    help="Plant mistakes into the layer's own source, and say which of them are caught.",
 )
 @limited
 @shared
@@ -58,25 +78,33 @@ def verify(**values: Any) -> int:
     from backproof.cli.output import emit
     from backproof.recording import FOLDER
 
+    subjects = list(values["subjects"])
+    same = ("layout", "activation", "scale", "accumulate", "elementary", "in_process", "timeout")
+    options = {name: values[name] for name in same}
+    options |= {"mapping": mapping, "memory": memory_of(values), "seed": output.seed}
+    planted = None
+    if values["mutants"]:
+        from backproof.cli import planted as of_mutants
+
+        planted = of_mutants.plant(subjects, values["spec"], options)
     report = verify_layers(
-        list(values["subjects"]) or None,
+        subjects or None,
         values["spec"],
-        layout=values["layout"],
-        activation=values["activation"],
-        scale=values["scale"],
-        mapping=mapping,
-        accumulate=values["accumulate"],
+        **options,
+        dtypes=values["dtypes"],
         examples=values["examples"],
-        in_process=values["in_process"],
-        timeout=values["timeout"],
-        memory=memory_of(values),
-        seed=output.seed,
         record=FOLDER,
         progress=None if output.quiet or not _shows_progress() else _progress,
     )
     if _shows_progress():
         click.echo("\r\033[K", err=True, nl=False)
+    if planted is not None:
+        report = of_mutants.with_mutants(report, planted)
     code = emit(report, output)
+    if planted is not None:
+        of_mutants.show(planted, output)
+        if output.strict and planted.gap and not output.exit_zero:
+            code = code or 1
     if not report.ok and not output.quiet:
         click.echo("recorded in .backproof: 'backproof replay' runs what failed again", err=True)
     return code

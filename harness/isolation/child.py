@@ -26,10 +26,12 @@ from backproof.isolation.fingerprint import fingerprint
 from backproof.isolation.messages import (
     Adapt,
     Another,
+    Lines,
     Open,
     Opened,
     Perform,
     Performed,
+    Reach,
     Reply,
     Request,
     Unusable,
@@ -40,7 +42,8 @@ from backproof.isolation.messages import (
     raised,
     spec_from,
 )
-from backproof.loading import Loaded, load
+from backproof.loading import Loaded, load, with_text
+from backproof.reaching import reached
 from backproof.running import run_on
 from backproof.spec.errors import SpecError
 from backproof.subjects import Session, Subject, SubjectError
@@ -123,12 +126,18 @@ class _Worker:
             loaded = _loaded(request)
             if loaded is None:
                 return Another()
+            self._sessions.clear()
+            if request.source is not None:
+                loaded = with_text(loaded, request.source)
             self._subject = _adapted(loaded, request)
             return adapted(self._subject)
         assert self._subject is not None
         if isinstance(request, Open):
             self._sessions.append(self._subject.open())
             return Opened(len(self._sessions) - 1)
+        if isinstance(request, Reach):
+            given = arrays_from(request.inputs)
+            return Lines(reached(self._subject.open(), given, request.file))
         return _run(self._sessions[request.session], request)
 
 

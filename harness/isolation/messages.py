@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof.arrays import is_number, number_type
+from backproof.reaching import Reached
 from backproof.running import Run
 from backproof.spec.layer import Spec
 from backproof.subjects import Reported, Subject, SubjectError
@@ -48,6 +49,7 @@ class Adapt(msgspec.Struct, frozen=True, tag=True):
         path: where modules are looked for, as ``sys.path``.
         label: what reports call it; empty for what its address says.
         fingerprint: of the layer that is meant; empty for whatever the address names.
+        source: the text that its module has in place of its file's; None for that of the file.
     """
 
     addresses: tuple[str, ...]
@@ -59,6 +61,7 @@ class Adapt(msgspec.Struct, frozen=True, tag=True):
     activation: str | None
     scale: str
     mapping: dict[str, str]
+    source: str | None = None
 
 
 class Open(msgspec.Struct, frozen=True, tag=True):
@@ -79,6 +82,13 @@ class Perform(msgspec.Struct, frozen=True, tag=True):
     inputs: Arrays
     wanted: tuple[str, ...]
     watched: bool = True
+
+
+class Reach(msgspec.Struct, frozen=True, tag=True):
+    """Run a fresh session and say which lines of a file ran."""
+
+    inputs: Arrays
+    file: str
 
 
 class Adapted(msgspec.Struct, frozen=True, tag=True):
@@ -126,6 +136,12 @@ class Performed(msgspec.Struct, frozen=True, tag=True):
     error: Raised | None
 
 
+class Lines(msgspec.Struct, frozen=True, tag=True):
+    """The lines that ran."""
+
+    reached: list[Reached]
+
+
 class Unusable(msgspec.Struct, frozen=True, tag=True):
     """What a user gave cannot be used.
 
@@ -144,8 +160,8 @@ class Another(msgspec.Struct, frozen=True, tag=True):
     """What the address names here is not the layer that is meant, or cannot be imported here."""
 
 
-Request = Adapt | Open | Perform
-Reply = Adapted | Opened | Performed | Unusable | Another
+Request = Adapt | Open | Perform | Reach
+Reply = Adapted | Opened | Performed | Lines | Unusable | Another
 
 
 def array_of(value: NDArray[Any]) -> Array:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,10 +16,12 @@ from backproof.isolation.messages import (
     Adapt,
     Adapted,
     Another,
+    Lines,
     Open,
     Opened,
     Perform,
     Performed,
+    Reach,
     Unusable,
     array_of,
     arrays_from,
@@ -27,6 +30,7 @@ from backproof.isolation.messages import (
     spec_from,
 )
 from backproof.isolation.supervisor import Child, Died, Limits
+from backproof.reaching import Reached
 from backproof.running import Run
 from backproof.spec.errors import SpecError
 from backproof.subjects import Fault, Reported, Subject, SubjectError
@@ -99,6 +103,39 @@ class Remote:
             NotInferredError: what it computes could not be found out.
             BrokenError: it ended its process, or hung.
         """
+        self.close()
+        return self._known()
+
+    def with_source(self, text: str) -> Subject:
+        """Load the layer with another text of its module, in the same process if that lives.
+
+        Raises:
+            UsageError, NotInferredError, BrokenError: as ``subject``.
+        """
+        self._request = msgspec.structs.replace(self._request, source=text)
+        self._deaths = self._waits = 0
+        self._last = None
+        return self._known()
+
+    def reached(self, inputs: Mapping[str, NDArray[Any]], file: str) -> list[Reached]:
+        """The lines of a file that run at one case; see ``backproof.reaching``.
+
+        Raises:
+            SubjectError: the layer ended its process, hung, or raised.
+        """
+        arrays = {name: array_of(np.asarray(array)) for name, array in inputs.items()}
+        try:
+            if self._child is None:
+                self._adapted()
+            assert self._child is not None
+            reply = self._child.ask(Reach(arrays, file))
+        except Died as died:
+            raise self._buried(died) from None
+        if isinstance(reply, Lines):
+            return reply.reached
+        raise SubjectError(Reported("", "it raised when its lines were watched"), "")
+
+    def _known(self) -> Subject:
         try:
             found = self._adapted()
         except Died as died:
@@ -120,11 +157,11 @@ class Remote:
         )
 
     def _adapted(self) -> Adapted:
-        self.close()
-        self._child = Child(self._limits)
+        if self._child is None:
+            self._child = Child(self._limits)
         self._generation += 1
         reply = self._child.ask(self._request)
-        if isinstance(reply, Unusable | Another):
+        if isinstance(reply, Unusable | Another) and self._request.source is None:
             self.close()
         if isinstance(reply, Another):
             raise ElsewhereError

@@ -25,6 +25,8 @@ from backproof.isolation.messages import Reply, Request
 
 # What is put into the child's environment, and so into that of all it starts.
 TOKEN = "BACKPROOF_CHILD"
+# What is taken where the user's environment does not say: JAX is there already.
+_DEFAULTS = {"KERAS_BACKEND": "jax"}
 _START = (
     "import sys; sys.path[:] = sys.argv[6:]; from backproof.isolation.child import main; "
     "main(*map(int, sys.argv[1:6]))"
@@ -103,7 +105,7 @@ class Child:
                 stderr=subprocess.DEVNULL,
                 pass_fds=given,
                 start_new_session=True,
-                env={**os.environ, TOKEN: self._token, "TMPDIR": self._folder},
+                env={**_DEFAULTS, **os.environ, TOKEN: self._token, "TMPDIR": self._folder},
             )
         finally:
             os.close(theirs_in)
