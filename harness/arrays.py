@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 # Kept from before any layer ran: one that replaces NumPy's functions does not reach these.
-_view, _dtype = np.ndarray.view, np.dtype
+_view, _dtype, _asarray = np.ndarray.view, np.dtype, np.asarray
 _NDARRAY = np.ndarray
 _KINDS = "fiubc"
 
@@ -45,3 +46,25 @@ def plain(value: Any) -> Any:
     if issubclass(type(value), np.ma.MaskedArray) and np.any(np.ma.getmaskarray(value)):
         return value
     return _view(value, _NDARRAY)
+
+
+def as_real(value: Any) -> NDArray[Any] | None:
+    """A value as an array of real numbers; None when it is not one."""
+    if value is None or isinstance(value, (str, bytes, dict, np.ma.MaskedArray)):
+        return None
+    try:
+        array: NDArray[Any] = _asarray(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return None
+    return array if array.dtype.kind in "fiub" or array.dtype.name == "bfloat16" else None
+
+
+def described(value: Any) -> str:
+    """What a value is that is no array of real numbers."""
+    if value is None:
+        return "nothing (None)"
+    if isinstance(value, np.ma.MaskedArray):
+        return "an array with masked entries"
+    if isinstance(value, _NDARRAY):
+        return f"an array of {value.dtype}"
+    return f"a {type(value).__name__}"

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from backproof.arrays import as_real, described
 from backproof.cases import Case
 from backproof.guarding import guarded
 from backproof.subjects import Arrays, Session, SubjectError
@@ -65,9 +66,9 @@ def run_on(session: Session, given: Arrays, provides: tuple[str, ...]) -> Run:
         if name not in raw:
             continue
         value = raw[name]
-        array = _as_array(value)
+        array = as_real(value)
         if array is None:
-            unreadable[name] = _described(value)
+            unreadable[name] = described(value)
             continue
         aliased += [
             (name, other)
@@ -77,29 +78,6 @@ def run_on(session: Session, given: Arrays, provides: tuple[str, ...]) -> Run:
         results[name] = np.array(array, copy=True)
     mutated = tuple(name for name, array in given.items() if not _same_bits(array, before[name]))
     return Run(results, unreadable, error, mutated, tuple(aliased))
-
-
-def _as_array(value: Any) -> NDArray[Any] | None:
-    """The value as an array of real numbers; None when it is not one."""
-    if value is None or isinstance(value, (str, bytes, dict, np.ma.MaskedArray)):
-        return None
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
-        return None
-    return array
-
-
-def _described(value: Any) -> str:
-    if value is None:
-        return "nothing (None)"
-    if isinstance(value, np.ma.MaskedArray):
-        return "an array with masked entries"
-    if isinstance(value, np.ndarray):
-        return f"an array of {value.dtype}"
-    return f"a {type(value).__name__}"
 
 
 def _same_bits(left: NDArray[Any], right: NDArray[Any]) -> bool:

@@ -21,7 +21,7 @@ from backproof.adapters.gradients import (
     reference,
     rightness,
 )
-from backproof.adapters.machine import LAYER, Halt, Machine, Where
+from backproof.adapters.machine import BACKWARD, LAYER, Halt, Machine, Where
 from backproof.adapters.model import PROBES, probe_data
 from backproof.adapters.naming import (
     Layer,
@@ -36,6 +36,7 @@ from backproof.adapters.places import Place, walk
 from backproof.adapters.reading import unread_gradients
 from backproof.adapters.session import MachineSession
 from backproof.adapters.wishes import Wishes
+from backproof.arrays import as_real, plain
 from backproof.errors import NotInferredError
 from backproof.subjects import Subject, SubjectError
 
@@ -59,6 +60,7 @@ def build_subject(layer: Layer, wishes: Wishes) -> Subject:
         # It never runs: what it would show is read from its text.
         machine = replace(machine, gradients=unread_gradients(machine, layer.backward_texts))
     machine = _without_the_forgotten(layer, backward, machine)
+    machine = _with_unreadable_return(machine)
     upstream = _upstream(layer, backward, wishes)
     machine = _with_intermediates(machine, backward, upstream)
     machine = _with_updates(machine, backward, upstream)
@@ -95,6 +97,35 @@ def _without_the_forgotten(layer: Layer, backward: Backward, machine: Machine) -
     lost = [name for name in empty if is_left_behind(name, layer)]
     kept = {name: where for name, where in machine.gradients.items() if name not in lost}
     return replace(machine, gradients=kept)
+
+
+def _with_unreadable_return(machine: Machine) -> Machine:
+    """With what the backward pass returns for the data's gradient, where that is no numbers.
+
+    So that it is judged, and said to be a generator or complex, and not taken for missing.
+    """
+    name = f"d{machine.model.data}"
+    if name in machine.gradients or any(w.root == BACKWARD for w in machine.gradients.values()):
+        return machine
+    for sizes in PROBES:
+        data = probe_data(machine.model, sizes)
+        try:
+            layer = machine.start(sizes, data)
+            machine.put(layer, data)
+            roots = machine.run_forward(layer, sizes, data)
+            machine.run_backward(roots, sizes, data, data[f"d{machine.model.output}"])
+        except Halt:
+            continue
+        value = plain(roots.get(BACKWARD))
+        parts = value.values() if isinstance(value, dict) else value
+        holds = isinstance(value, (list, tuple, dict)) and any(
+            as_real(p) is not None for p in parts
+        )
+        if value is None or value is layer or holds or as_real(value) is not None:
+            return machine
+        gradients = {**machine.gradients, name: Where(BACKWARD, Place(()))}
+        return replace(machine, gradients=gradients)
+    return machine
 
 
 def _check_argument(layer: Layer, wishes: Wishes) -> None:

@@ -80,7 +80,9 @@ class Fit:
 def leaves_of(root: str, value: Any) -> Iterator[Leaf]:
     """A value, and every value that it holds, with their places."""
     yield Leaf(Where(root, Place()), value)
-    if isinstance(value, (tuple, list, dict)) or hasattr(value, "__dict__"):
+    if not isinstance(value, np.ndarray) and (
+        isinstance(value, (tuple, list, dict)) or hasattr(value, "__dict__")
+    ):
         for place, inner in walk(value):
             yield Leaf(Where(root, place), inner)
 
@@ -135,7 +137,7 @@ def same(value: Any, expected: NDArray[Any]) -> bool:
 
 def numbers(value: Any) -> NDArray[np.float64] | None:
     """A value as an array of real numbers; None if it is none."""
-    if value is None or isinstance(value, (str, bytes, dict, bool)):
+    if value is None or isinstance(value, (str, bytes, dict, bool, np.ma.MaskedArray)):
         return None
     if isinstance(value, (list, tuple)) and not value:
         return None

@@ -25,6 +25,7 @@ from backproof.adapters.model import Sizes, probe_data
 from backproof.adapters.places import Place, Snapshot, walk
 from backproof.adapters.source import Definition
 from backproof.adapters.stepping import read_in_steps
+from backproof.arrays import plain
 
 # Where a container's name says that it holds gradients, its keys are those of the parameters.
 _CONTAINERS = ("grads", "gradients", "grad", "gradient", "derivatives", "dparams", "deltas")
@@ -95,7 +96,7 @@ def observe(
         root = backward_root(part)
         for leaf in leaves_of(root, roots[root]):
             name = _returned_name(leaf.where.place, text)
-            shown.append(Shown(leaf.where, name, _kept(machine.as_stated(leaf.value))))
+            shown.append(Shown(leaf.where, name, _kept(machine.as_stated(plain(leaf.value)))))
     for place, value in walk(roots[GIVEN]):
         shown.append(Shown(Where(GIVEN, place), place.name, _kept(value)))
     if layer is not None and before is not None:
@@ -105,7 +106,7 @@ def observe(
                 Shown(
                     Where(LAYER, place),
                     place.name,
-                    _kept(machine.as_stated(value)),
+                    _kept(machine.as_stated(plain(value))),
                     place in changed,
                 )
             )

@@ -1,6 +1,6 @@
 # fault: changes the data that it is given
-# verdict: refuted X
-# says: changed
+# verdict: refuted mutation
+# says: changes what it is given: X
 from right import Dense
 
 

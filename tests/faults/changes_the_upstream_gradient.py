@@ -1,6 +1,6 @@
 # fault: changes the gradient that it is given
-# verdict: refuted dZ
-# says: changed
+# verdict: refuted mutation
+# says: changes what it is given: dZ
 from right import Dense
 
 

@@ -1,6 +1,6 @@
 # fault: closes every descriptor
 # verdict: error crash
-# says: backward pass closed the pipes
+# says: layer closed the pipes
 import os
 
 from right import Dense

@@ -1,5 +1,5 @@
 # fault: returns complex numbers
-# verdict: refuses dX
+# verdict: error dX
 # says: an array of complex128
 from right import Dense
 

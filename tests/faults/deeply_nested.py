@@ -1,5 +1,5 @@
 # fault: returns a list that is nested 200,000 deep
-# verdict: refuses dX
+# verdict: error dX
 # says: a list
 from right import Dense
 

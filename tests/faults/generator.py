@@ -1,5 +1,5 @@
 # fault: returns a generator
-# verdict: refuses dX
+# verdict: error dX
 # says: a generator
 from right import Dense
 

@@ -1,6 +1,6 @@
 # fault: returns a masked array
-# verdict: refuses dX
-# says: masked
+# verdict: error dX
+# says: masked entries
 import numpy as np
 
 from right import Dense

@@ -1,5 +1,5 @@
 # fault: returns an array of objects
-# verdict: refuses dX
+# verdict: error dX
 # says: an array of object
 from right import Dense
 

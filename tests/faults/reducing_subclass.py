@@ -1,5 +1,5 @@
 # fault: returns an object that runs code when it is unpickled
-# verdict: refuses dX
+# verdict: error dX
 # says: a Pickled
 from right import Dense
 

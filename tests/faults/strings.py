@@ -1,5 +1,5 @@
 # fault: returns strings
-# verdict: refuses dX
+# verdict: error dX
 # says: an array of
 from right import Dense
 

@@ -1,5 +1,5 @@
 # fault: returns a structured array
-# verdict: refuses dX
+# verdict: error dX
 # says: an array of
 import numpy as np
 

@@ -1,5 +1,5 @@
 # fault: calls sys.exit when it is imported
-# verdict: usage
+# verdict: error crash
 # says: cannot be imported
 import sys
 

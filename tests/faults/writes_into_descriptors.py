@@ -1,6 +1,6 @@
 # fault: writes garbage into every open descriptor
 # verdict: error crash
-# says: backward pass wrote into the pipe
+# says: layer wrote into the pipe
 import os
 
 from right import Dense

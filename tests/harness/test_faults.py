@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "faults"
+DOCUMENT = FOLDER.parent.parent / "docs" / "faults.md"
 TOGETHER = 7
 LIMITS = ["--timeout", "2", "--memory", "0.5", "--examples", "8"]
 
@@ -29,11 +30,13 @@ class Faulty:
 
     Attributes:
         path: its file.
+        what: it does, in words.
         verdict: ``holds``, or a verdict and a check or quantity, such as ``error timeout``.
         says: what a message has to contain.
     """
 
     path: Path
+    what: str
     verdict: str
     says: str
 
@@ -44,7 +47,7 @@ class Faulty:
 
 def faulty(path: Path) -> Faulty:
     header = dict(re.findall(r"^# (\w+): (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE))
-    return Faulty(path, header["verdict"], header.get("says", ""))
+    return Faulty(path, header["fault"], header["verdict"], header.get("says", ""))
 
 
 FAULTS = [faulty(path) for path in sorted(FOLDER.glob("*.py")) if path.stem != "right"]
@@ -53,6 +56,17 @@ GROUPS = [FAULTS[k : k + TOGETHER] for k in range(0, len(FAULTS), TOGETHER)]
 
 def test_there_are_enough_of_them() -> None:
     assert len(FAULTS) >= 60
+
+
+def table() -> str:
+    """The table of ``docs/faults.md``."""
+    rows = ["| a layer that | ends in | and the report says |", "| --- | --- | --- |"]
+    rows += [f"| {f.what} | {f.verdict} | {f.says} |" for f in FAULTS]
+    return "\n".join(rows)
+
+
+def test_the_documented_table_is_that_of_the_tests() -> None:
+    assert table() in DOCUMENT.read_text(encoding="utf-8")
 
 
 def disagreements(fault: Faulty, findings: list[dict[str, Any]]) -> Iterator[str]:
