@@ -13,8 +13,9 @@ import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from backproof.errors import UsageError
@@ -99,14 +100,14 @@ def _module_of_file(path: Path) -> ModuleType:
     path = path.resolve()
     digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
     private = f"_backproof_subject_{digest}_{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}"
-    spec = importlib.util.spec_from_file_location(private, path)
+    spec = importlib.util.spec_from_file_location(private, path, loader=_Fresh(private, str(path)))
     if spec is None or spec.loader is None:
         raise UsageError(f"'{path}' is no Python file", _FORMS)
     module = importlib.util.module_from_spec(spec)
     # Dataclasses and pickles look their module up by name while it is still being made.
     sys.modules[private] = module
     # Tracebacks and statements quote the file as it is now, not as an earlier load saw it.
-    linecache.checkcache(str(path))
+    linecache.cache.pop(str(path), None)
     with _first_on_path(path.parent):
         try:
             spec.loader.exec_module(module)
@@ -114,6 +115,14 @@ def _module_of_file(path: Path) -> ModuleType:
             del sys.modules[private]
             raise _import_failed(str(path), path.name, error) from error
     return module
+
+
+class _Fresh(SourceFileLoader):
+    """Compiles a file as it is: bytecode of another text may have the same size and second."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The code of the file's text now."""
+        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 # Ends the name of a module that was made from another text.

@@ -85,7 +85,7 @@ def build_subject(layer: Layer, wishes: Wishes) -> Subject:
         lines=lines_of(layer, machine),
         facts=facts_of(layer, backward, machine, upstream, names, missing),
         file=layer.loaded.file,
-        assumes=assumptions_of(machine),
+        assumes=(*assumptions_of(machine), *_handed_over(layer, machine, upstream, wishes)),
         missing=missing,
         inferred=not wishes.settles_the_spec,
     )
@@ -173,6 +173,21 @@ def _upstream(layer: Layer, backward: Backward, wishes: Wishes) -> str:
         if (says_so or joined) and rightness(backward, tensor):
             return tensor
     return model.output
+
+
+def _handed_over(layer: Layer, machine: Machine, upstream: str, wishes: Wishes) -> list[str]:
+    """What its caller has to do, where a layer may be given the gradient before its activation.
+
+    A layer that forgets its activation's derivative looks the same: only a name that is of
+    nothing else, or the user, says that it is meant.
+    """
+    output = machine.model.output
+    named = roles.gradient_role(layer.argument) == f"d{upstream}"
+    told = wishes.mapping.get(f"d{upstream}") == layer.argument
+    if upstream == output or named or told:
+        return []
+    activation = layer.fit.activation
+    return [f"its caller passes d{upstream} as {layer.argument}, with {activation}' multiplied in"]
 
 
 def _is_optional(layer: Layer) -> bool:

@@ -73,6 +73,7 @@ class Origin:
         places: the position of a parameter's or argument's gradient in what that returns.
         gradient_name: what an author calls the gradient of something of a name, if anything.
         upstream: the name of the gradient that is taken back.
+        elementary: how many times the usual bounds the framework's elementary functions may err.
     """
 
     kind: str
@@ -84,6 +85,7 @@ class Origin:
     places: Mapping[str, int] = field(default_factory=dict)
     gradient_name: Callable[[str], str] | None = None
     upstream: str = UPSTREAM
+    elementary: float = 1.0
 
     def path(self, key: str) -> tuple[int, ...] | None:
         """Where in what the backward pass returns the gradient of a parameter or argument is."""
@@ -138,6 +140,7 @@ def adapt_stand_in(
         lines=lines,
         facts=_facts(origin, layer, machine, names),
         file=loaded.file,
+        elementary=origin.elementary,
         inferred=not wishes.settles_the_spec,
     )
 
@@ -219,6 +222,8 @@ def _facts(origin: Origin, layer: Layer, machine: Machine, names: Names) -> tupl
             number = origin.places[key] + 1
             said = f"result {number} of {origin.gradients}{called and f', {called}'}"
         found.append(f"d{tensor} is {said}")
+    if origin.elementary != 1.0:
+        found.append(f"elementary functions may err {origin.elementary:g} times the usual bounds")
     return (origin.kind, *found)
 
 

@@ -170,6 +170,10 @@ def _same(value: Any, before: Any) -> bool:
 def _clear(layer: Any, places: tuple[Place, ...]) -> None:
     """Set sums to zero, as a training loop does between its steps."""
     for place in places:
-        value = place.get(layer)
+        try:
+            value = place.get(layer)
+        except LookupError:
+            # A sum that is made at the first pass, of which there was none yet.
+            continue
         if isinstance(value, np.ndarray) and value.flags.writeable:
             value[...] = 0

@@ -66,6 +66,8 @@ def main(requests: int, replies: int, stage: int, traces: int, memory: int) -> N
         memory: the most that the process may have, in bytes; 0 for no limit.
     """
     _die_with_parent()
+    # Another process may change a file twice in one second, which bytecode does not notice.
+    sys.dont_write_bytecode = True
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if memory:
         resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))

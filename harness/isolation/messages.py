@@ -103,6 +103,7 @@ class Adapted(msgspec.Struct, frozen=True, tag=True):
     facts: tuple[str, ...]
     file: str | None
     accumulate: str | None
+    elementary: float
     assumes: tuple[str, ...]
     missing: dict[str, str]
     inferred: bool
@@ -230,6 +231,7 @@ def adapted(subject: Subject) -> Adapted:
         facts=subject.facts,
         file=subject.file,
         accumulate=subject.accumulate,
+        elementary=subject.elementary,
         assumes=subject.assumes,
         missing=dict(subject.missing),
         inferred=subject.inferred,

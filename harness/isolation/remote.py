@@ -151,6 +151,7 @@ class Remote:
             facts=found.facts,
             file=found.file,
             accumulate=found.accumulate,
+            elementary=found.elementary,
             assumes=found.assumes,
             missing=found.missing,
             inferred=found.inferred,

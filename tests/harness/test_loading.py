@@ -1,5 +1,6 @@
 """Loading what a user names, and what is said when it cannot be loaded."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -175,3 +176,15 @@ def test_a_module_that_exits_is_an_error_and_not_the_end(tmp_path: Path) -> None
     path = _write(tmp_path, "exits.py", "raise SystemExit(3)\n")
 
     assert "SystemExit: 3" in _refused(f"{path}:A").message
+
+
+def test_a_file_changed_within_a_second_is_loaded_as_it_is_now(tmp_path: Path) -> None:
+    # Bytecode is told from that of another text by size and time alone.
+    path = _write(tmp_path, "changing.py", "class A:\n    value = 'a'\n")
+    seen = []
+    for value in ("a", "b"):
+        path.write_text(f"class A:\n    value = '{value}'\n", encoding="utf-8")
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        seen.append(load(f"{path}:A").object.value)
+
+    assert seen == ["a", "b"]
