@@ -11,7 +11,7 @@ verify: $(VENV)/.run
 
 test: $(VENV)/.test
 	# Each worker computes on one thread: more would wait for each other.
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 
 # Everything that the continuous integration runs.
 check:
@@ -32,6 +32,12 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.test: $(VENV)/.run
 	@echo "adding the tests' tools to $(VENV)"
 	$(PIP) -e ".[test]"
+	@touch $@
+
+# Heavy, and optional: without them the tests of those frameworks are skipped.
+$(VENV)/.frameworks: $(VENV)/.test
+	@echo "adding frameworks to $(VENV)"
+	$(PIP) -e ".[test,torch,keras]"
 	@touch $@
 
 clean:

@@ -205,6 +205,8 @@ class _Difference:
         with np.errstate(all="ignore"):
             room = np.asarray(bounded.radius) + np.asarray(bounded.own)
         self.room: NDArray[np.float64] = room
+        # What adding something to the right result may round off.
+        self.rounding: NDArray[np.float64] = FORMATS[j.case.format].u * np.abs(self.got)
         self.wrong: NDArray[np.bool_] = ~(np.abs(self.gap) <= room)
 
 
@@ -280,7 +282,7 @@ def _by_one_number(checker: Checker, quantity: str, differing: Sequence[_Differe
     several = [d for d in differing if d.gap.size > 1]
     if len(several) < TELLING:
         return None
-    if all(float(np.ptp(d.gap)) <= 2 * float(np.max(d.room)) for d in several):
+    if all(float(np.ptp(d.gap)) <= 2 * float(np.max(d.room + d.rounding)) for d in several):
         return "all entries are off by one and the same number"
     return None
 

@@ -25,10 +25,14 @@ class Patience:
     Args:
         seconds: without any sign of progress.
         progress: a number that changes where there is progress.
+        first: seconds until the first sign, where that is another time.
     """
 
-    def __init__(self, seconds: float, progress: Callable[[], int]) -> None:
-        self._seconds = seconds
+    def __init__(
+        self, seconds: float, progress: Callable[[], int], first: float | None = None
+    ) -> None:
+        self._after = seconds
+        self._seconds = seconds if first is None else first
         self._progress = progress
         self._seen = progress()
         self._since = time.monotonic()
@@ -38,7 +42,7 @@ class Patience:
         """The seconds that are left, at most."""
         now, seen = time.monotonic(), self._progress()
         if seen != self._seen:
-            self._seen, self._since = seen, now
+            self._seen, self._since, self._seconds = seen, now, self._after
         return self._since + self._seconds - now
 
 

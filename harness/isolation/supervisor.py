@@ -36,6 +36,7 @@ _FRAME = re.compile(r'^  File "(?P<file>.*)", line (?P<line>\d+) in ', re.MULTIL
 # For the child to write where it hangs, after it was asked for it.
 _LAST_WORDS = 0.2
 _LONGEST_TRACE = 2**16
+_SECONDS_TO_START = 60.0
 _CLOSED_PIPES = "closed the pipes to backproof"
 _SIGNALS = {
     signal.SIGSEGV: "a segmentation fault",
@@ -121,7 +122,9 @@ class Child:
             Died: the child ended, sent what is no reply, or took longer than allowed; it is closed.
         """
         seconds = self._limits.seconds
-        patience = frames.Patience(seconds, self._entered)
+        # Until it enters a stage, a new process is busy with backproof's own modules.
+        first = max(seconds, _SECONDS_TO_START) if self._entered() == 0 else None
+        patience = frames.Patience(seconds, self._entered, first)
         try:
             frames.write(self._requests, request, patience)
             also = () if self._ended is None else (self._ended,)

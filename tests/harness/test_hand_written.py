@@ -48,6 +48,12 @@ def test_there_are_enough_of_them() -> None:
     assert len(WRONG) >= 30
 
 
+def at_one_place(case: LayerCase) -> Any:
+    """A layer for the worker that runs all of its layout and activation."""
+    group = f"{case.layout} {case.activation}"
+    return pytest.param(case, id=named(case), marks=pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="module")
 def shared() -> Iterator[None]:
     """Cases and right values are worked out once for all layers that state the same."""
@@ -79,7 +85,7 @@ def shared() -> Iterator[None]:
 # Long runs over code that other tests cover: measuring them would double their time.
 @pytest.mark.no_cover
 @pytest.mark.usefixtures("shared")
-@pytest.mark.parametrize("case", RIGHT, ids=named)
+@pytest.mark.parametrize("case", [at_one_place(case) for case in RIGHT])
 def test_no_case_of_a_right_layer_is_called_wrong(case: LayerCase) -> None:
     subject = adapt(load(case.address), scale=case.scale)
     subject = replace(subject, accumulate=case.dtype_policy)
