@@ -17,6 +17,7 @@ LENGTH = struct.Struct("<Q")
 # Bytes of one message; a layer's results are far smaller.
 LARGEST = 2**31
 _CHUNK = 2**20
+_LOOK_EVERY = 0.2
 
 
 class Patience:
@@ -130,7 +131,8 @@ def _read_exactly(
 
 def _ready(reading: tuple[int, ...], writing: tuple[int, ...], patience: Patience) -> set[int]:
     while (left := patience.left) > 0:
-        found = select.select(reading, writing, (), left)
+        # Progress wakes nobody: it is looked for.
+        found = select.select(reading, writing, (), min(left, _LOOK_EVERY))
         if ready := {*found[0], *found[1]}:
             return ready
     raise Late

@@ -9,9 +9,7 @@ poisson = MLPRegressor(hidden_layer_sizes=(5,), activation="identity", loss="poi
 
 
 class OwnSums(MLPRegressor):
-    def _compute_loss_grad(
-        self, layer, sw_sum, activations, deltas, coef_grads, intercept_grads
-    ):
+    def _compute_loss_grad(self, layer, sw_sum, activations, deltas, coef_grads, intercept_grads):
         delta = deltas[layer] / sw_sum
         coef_grads[layer] = np.einsum("ni,no->io", activations[layer], delta)
         intercept_grads[layer] = np.einsum("no->o", delta)

@@ -5,9 +5,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 
 class SummedBias(MLPRegressor):
-    def _compute_loss_grad(
-        self, layer, sw_sum, activations, deltas, coef_grads, intercept_grads
-    ):
+    def _compute_loss_grad(self, layer, sw_sum, activations, deltas, coef_grads, intercept_grads):
         coef_grads[layer] = activations[layer].T @ deltas[layer] / sw_sum
         intercept_grads[layer] = np.sum(deltas[layer], axis=0)
 
@@ -25,9 +23,7 @@ class NoSlope(MLPClassifier):
 
 
 class Penalised(MLPRegressor):
-    def _compute_loss_grad(
-        self, layer, sw_sum, activations, deltas, coef_grads, intercept_grads
-    ):
+    def _compute_loss_grad(self, layer, sw_sum, activations, deltas, coef_grads, intercept_grads):
         coef_grads[layer] = activations[layer].T @ deltas[layer]
         coef_grads[layer] += 0.1 * self.coefs_[layer]
         coef_grads[layer] /= sw_sum
