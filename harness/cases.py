@@ -349,6 +349,8 @@ def plan(inputs: Inputs, format: str, count: int, seed: int) -> list[Case]:
         *({**among, a: LONG_SIZE} for a in axes),
         # Two axes of one size: where a wrong product runs at all.
         *({**small, a: 4, b: 4} for a, b in combinations(axes, 2)),
+        # One axis of length 1 beside longer ones: what is squeezed or broadcast there.
+        *({**small, a: 1} for a in axes if not at_once),
         dict.fromkeys(axes, 1),
         dict.fromkeys(axes, 3),
         {a: (17, 5, 9, 4)[k % 4] for k, a in enumerate(axes)},

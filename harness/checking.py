@@ -110,10 +110,10 @@ class Checker:
             found = FORMATS[declared]
         return replace(found, elementary=self.subject.elementary)
 
-    def run(self, case: Case, warm_up: Case | None = None) -> Run:
+    def run(self, case: Case, *warm_ups: Case) -> Run:
         """Run a fresh session at a case, after a first run at another case if one is given."""
         session = self.subject.open()
-        if warm_up is not None:
+        for warm_up in warm_ups:
             run(session, warm_up, self.wanted)
         return run(session, case, self.wanted)
 

@@ -243,6 +243,11 @@ def _decay(subject: Subject, tensor: str) -> _Rate | None:
         if np.any(got != got.flat[0]) or got.flat[0] == 0:
             return None
         found.append(float(got.flat[0]))
+        # Whatever its entries are: a number that is added to all of them is no decay.
+        arrays[tensor] = case.inputs[tensor] + np.arange(got.size).reshape(got.shape)
+        again = checker.run(replace(case, inputs=arrays)).results.get(f"d{tensor}")
+        if again is None or np.any(again != found[-1] * arrays[tensor]):
+            return None
     simple = Fraction(found[0]).limit_denominator(10**6)
     factor = simple if float(simple) == found[0] else Fraction(found[0])
     if found[0] == found[1] == found[2]:

@@ -7,6 +7,7 @@ call of a function.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
@@ -32,6 +33,7 @@ from backproof.surroundings import kept_surroundings
 from backproof.testing import said
 
 Array = NDArray[Any]
+_WATCHED = "__backproof_watched__"
 
 
 class WrongLayerWarning(UserWarning):
@@ -66,7 +68,7 @@ class Monitor:
         self._inputs: dict[str, Array] | None = None
         self._roots: dict[str, Any] = {}
         self._results: dict[str, Array] = {}
-        self._replaced: list[str] = []
+        self._replaced: dict[str, Any] = {}
         self._replace(machine.forward, self._forward)
         for part, call in enumerate(machine.backward):
             self._replace(call, self._backward, part)
@@ -80,17 +82,23 @@ class Monitor:
     def stop(self) -> None:
         """Leave the layer as it was."""
         while self._replaced:
-            delattr(self._layer, self._replaced.pop())
+            name, own = self._replaced.popitem()
+            if own is None:
+                delattr(self._layer, name)
+            else:
+                setattr(self._layer, name, own)
 
     def _replace(self, call: Call, watch: Callable[..., Any], *more: Any) -> None:
         assert isinstance(call.function, str)
         original = getattr(self._layer, call.function)
 
+        @functools.wraps(original)
         def watched(*arguments: Any, **named: Any) -> Any:
             return watch(original, call, arguments, named, *more)
 
+        setattr(watched, _WATCHED, True)
+        self._replaced[call.function] = vars(self._layer).get(call.function)
         setattr(self._layer, call.function, watched)
-        self._replaced.append(call.function)
 
     def _forward(self, original: Any, call: Call, arguments: Any, named: Any) -> Any:
         self._inputs = None
@@ -229,6 +237,14 @@ def monitor(
         raise UsageError(
             f"{subject.label} cannot be monitored", "give an instance with forward and backward"
         )
+    passes = [call.function for call in (session.machine.forward, *session.machine.backward)]
+    if "__call__" in passes or not hasattr(layer, "__dict__"):
+        raise UsageError(
+            f"{subject.label} cannot be monitored: its methods cannot be replaced on one instance",
+            "give it forward and backward methods, and no __slots__; or check it with bp.verify",
+        )
+    if any(hasattr(vars(layer).get(str(name)), _WATCHED) for name in passes):
+        raise UsageError(f"{subject.label} is monitored already", "stop the other monitor first")
     hidden = [*subject.missing, *(f"d{name}" for name in session.machine.updates)]
     if hidden:
         raise UsageError(

@@ -78,7 +78,8 @@ class LayerFile(pytest.File):
         except FileNotFoundError:
             return []
         table = tomllib.loads(text).get("tool", {}).get(MARKER, {})
-        return [self._item(entry, table) for entry in table.get("layers", [])]
+        layers = table.get("layers", [])
+        return [self._item(e, table) for e in ([layers] if isinstance(layers, str) else layers)]
 
     def _item(self, entry: Any, table: dict[str, Any]) -> LayerItem:
         given = {"layer": entry} if isinstance(entry, str) else dict(entry)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -87,12 +89,16 @@ def keep(folder: Path, failures: Mapping[str, Iterable[Failure]]) -> None:
         place.mkdir(parents=True, exist_ok=True)
         (folder / ".gitignore").write_text("*\n", encoding="utf-8")
         for path in _paths(folder):
-            old = _read(path)
-            if old is None or old.subject in failures:
-                path.unlink()
+            # Another process, which verifies another layer, may remove what is its own.
+            with contextlib.suppress(FileNotFoundError):
+                old = _read(path)
+                if old is None or old.subject in failures:
+                    path.unlink()
         for failure in (f for every in failures.values() for f in every):
             text = msgspec.json.format(msgspec.json.encode(failure), indent=1)
-            (place / f"{failure.short}.json").write_bytes(text)
+            whole = place / f"{failure.short}.{os.getpid()}.part"
+            whole.write_bytes(text)
+            whole.replace(place / f"{failure.short}.json")
     except OSError as error:
         raise UsageError(f"{folder}: {error.strerror or error}") from None
 
@@ -125,6 +131,11 @@ def kept(folder: Path, name: str | None) -> list[Failure]:
     ids = [f.id for f in found]
     listed = near(name, ids) or ids[:12]
     raise UsageError(f"no failure is recorded as '{name}'", f"recorded are {', '.join(listed)}")
+
+
+def recorded(folder: Path) -> bool:
+    """Whether any failure is kept."""
+    return bool(_paths(folder))
 
 
 def _paths(folder: Path) -> list[Path]:

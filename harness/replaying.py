@@ -54,8 +54,18 @@ def _replayed(failure: Failure, limits: Limits, answers: Answers) -> Finding:
     again = [f for f in found if f.id == failure.id]
     if again:
         return _again(failure.finding, again[0])
+    if failure.finding.check in (Check.CRASH, Check.TIMEOUT) and not _ended(found):
+        return _mended(failure, "it comes to its end at this case")
     crashed = [f for f in found if f.check in (Check.CRASH, Check.TIMEOUT)]
-    return crashed[0] if crashed else _mended(failure, "it is not found any more at this case")
+    if crashed:
+        return crashed[0]
+    lost = f"{failure.finding.quantity} is not shown any more, and was not judged"
+    return structs.replace(failure.finding, verdict=Verdict.UNKNOWN, message=lost)
+
+
+def _ended(found: Sequence[Finding]) -> bool:
+    """Whether the layer raised, hung or ended its process."""
+    return any(f.check in (Check.CRASH, Check.TIMEOUT) for f in found)
 
 
 def _again(before: Finding, now: Finding) -> Finding:
@@ -69,7 +79,7 @@ def _again(before: Finding, now: Finding) -> Finding:
 def _mended(failure: Failure, what: str) -> Finding:
     return Finding(
         id=failure.id,
-        check=Check.GRADIENT,
+        check=failure.finding.check,
         verdict=Verdict.HOLDS,
         subject=failure.subject,
         message=f"{what}; it was: {failure.finding.message}",

@@ -16,6 +16,8 @@ from backproof.subjects import Subject, SubjectError
 
 # Of the first cases, how many are run twice and on an instance that has run before.
 REPEATED = 4
+# How often an instance ran before, at the first of them.
+USED = 4
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def observe(subject: Subject, wanted: Settings) -> Observations:
             # It costs a time limit or a new process, and its verdict is settled.
             break
         if number < 2 * REPEATED and done.error is None:
-            _repeat(seen, case, done)
+            _repeat(seen, case, done, number)
     return seen
 
 
@@ -140,13 +142,15 @@ def _take(seen: Observations, case: Case, done: Run, *, controls: bool) -> None:
         seen.control.see(case, right)
 
 
-def _repeat(seen: Observations, case: Case, done: Run) -> None:
+def _repeat(seen: Observations, case: Case, done: Run, number: int) -> None:
     """Run again on a fresh instance, which must give the same bits; and on one used before."""
     checker = seen.checker
     again = checker.run(case)
     for name in same_results(done, again):
         seen.unsteady.setdefault(name, case)
-    used = checker.run(case, _another(checker.inputs, case))
+    # Once on an instance that ran several times before: some mistakes need more than one.
+    other = _another(checker.inputs, case)
+    used = checker.run(case, *([other] * (USED if number == 0 else 1)))
     right = checker.reference(case)
     for judgement in checker.judge(case, used, right, reused=True):
         if judgement.state in BAD:

@@ -76,7 +76,7 @@ def verify(**values: Any) -> int:
     mapping = dict(_pair(text) for text in values["mapping"])
     from backproof.api import verify as verify_layers
     from backproof.cli.output import emit
-    from backproof.recording import FOLDER
+    from backproof.recording import FOLDER, recorded
 
     subjects = list(values["subjects"])
     same = ("layout", "activation", "scale", "accumulate", "elementary", "in_process", "timeout")
@@ -105,7 +105,7 @@ def verify(**values: Any) -> int:
         of_mutants.show(planted, output)
         if output.strict and planted.gap and not output.exit_zero:
             code = code or 1
-    if not report.ok and not output.quiet:
+    if not output.quiet and recorded(FOLDER):
         click.echo("recorded in .backproof: 'backproof replay' runs what failed again", err=True)
     return code
 

@@ -227,6 +227,9 @@ def targets(derivation: Derivation) -> list[Term]:
         if gradient is None or _depends(derivation, gradient.value, name):
             continue
         indices = program.tensors[name].indices
+        if program.samples is not None and program.samples not in {i.axis for i in indices}:
+            # A weight or a bias, one for all samples, is no target.
+            continue
         along = [i for i in indices if program.axes[i.axis].role == "outputs"]
         if len(along) == 1 and len(set(indices)) == len(indices):
             found.append(total(along, entry(name, indices)))
