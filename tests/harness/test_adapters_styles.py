@@ -19,6 +19,9 @@ from backproof.loading import load
 from backproof.spec.library import named
 from backproof.subjects import Subject, SubjectError
 
+# Long runs over code that other tests cover: measuring them would double their time.
+pytestmark = pytest.mark.no_cover
+
 Adapted = Callable[..., Subject]
 Array = np.ndarray[Any, Any]
 

@@ -10,6 +10,9 @@ import pytest
 import backproof as bp
 from backproof.reports.finding import Check, Report, Verdict
 
+# Long runs over code that other tests cover: measuring them would double their time.
+pytestmark = pytest.mark.no_cover
+
 LAYER = """
 import numpy as np
 

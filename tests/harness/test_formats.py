@@ -18,6 +18,9 @@ from backproof.oracles.formats import FORMATS
 from backproof.preparing import loaded
 from backproof.verifying import Settings, observe
 
+# Long runs over code that other tests cover: measuring them would double their time.
+pytestmark = pytest.mark.no_cover
+
 FAULTS = Path(__file__).parent.parent / "faults"
 RIGHT = f"{FAULTS / 'right.py'}:Dense"
 LINEAR = "Z[n,o] = sum[i](X[n,i]*W[i,o]) + b[o]"

@@ -23,6 +23,9 @@ from backproof.loading import load
 from backproof.subjects import Subject
 from backproof.verifying import Observations, Settings, observe
 
+# Long runs over code that other tests cover: measuring them would double their time.
+pytestmark = pytest.mark.no_cover
+
 HERE = Path(__file__).parent.parent / "frameworks"
 # Each new shape is compiled anew by XLA: few cases, and no search for the smallest one.
 FEW = {"jax": 3, "keras": 2, "torch": 10, "sklearn": 10}

@@ -24,6 +24,9 @@ from backproof.reports.finding import MistakeKind
 from tests.harness.conftest import Cli
 from tests.layer_headers import LayerCase, read_layer
 
+# Long runs over code that other tests cover: measuring them would double their time.
+pytestmark = pytest.mark.no_cover
+
 HERE = Path(__file__).parent.parent
 
 # One of each style; the mutants of all right layers take minutes.
