@@ -23,6 +23,9 @@ from backproof.reports.finding import Check, Verdict
 from backproof.verifying import Settings, observe
 from tests.layer_headers import LayerCase, all_layers
 
+# Long runs over code that other tests cover: measuring them would double their time.
+pytestmark = pytest.mark.no_cover
+
 HERE = Path(__file__).parent.parent
 RIGHT = all_layers(HERE / "right_layers")
 WRONG = all_layers(HERE / "wrong_layers")
@@ -82,8 +85,6 @@ def shared() -> Iterator[None]:
         yield
 
 
-# Long runs over code that other tests cover: measuring them would double their time.
-@pytest.mark.no_cover
 @pytest.mark.usefixtures("shared")
 @pytest.mark.parametrize("case", [at_one_place(case) for case in RIGHT])
 def test_no_case_of_a_right_layer_is_called_wrong(case: LayerCase) -> None:
