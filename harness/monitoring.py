@@ -108,7 +108,7 @@ class Monitor:
         returned = original(*arguments, **named)
         if self._inputs is not None:
             self._roots = {LAYER: self._layer, FORWARD: returned}
-            self._results = self._shown(self._machine.outputs)
+            self._results = self._shown(self._machine.outputs, self._inputs)
         return returned
 
     def _before(self, given: Mapping[str, Any]) -> dict[str, Array]:
@@ -140,7 +140,7 @@ class Monitor:
 
     def _judge(self, inputs: Mapping[str, Array]) -> None:
         self._inputs = None
-        results = self._results | self._shown(self._machine.gradients)
+        results = self._results | self._shown(self._machine.gradients, inputs)
         program = self._checker.derivation.program
         sizes = {
             axis: size
@@ -162,18 +162,11 @@ class Monitor:
                 self.wrong[judgement.quantity] = judgement
                 self._on_wrong(judgement)
 
-    def _shown(self, places: Mapping[str, Any]) -> dict[str, Array]:
+    def _shown(self, places: Mapping[str, Any], inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Copies of what the layer shows, in the shapes of the spec."""
-        found = {}
-        for name, where in places.items():
-            value = self._machine.as_stated(look(where, self._roots))
-            if name not in self._checker.wanted or not isinstance(value, np.ndarray):
-                continue
-            tensor = name[1:] if name[1:] in self._machine.slots else name
-            slot = self._machine.slots.get(tensor)
-            flat = slot is not None and bool(slot.shape) and value.size == max(value.shape)
-            found[name] = np.array(value.reshape(-1) if flat else value, copy=True)
-        return found
+        raw = {n: look(w, self._roots) for n, w in places.items() if n in self._checker.wanted}
+        stated = self._machine.in_shape(raw, self._machine.model.sizes_of(inputs))
+        return {n: v.copy() for n, v in stated.items() if isinstance(v, np.ndarray)}
 
 
 def _given(original: Any, call: Call, arguments: Any, named: Any) -> dict[str, Any]:

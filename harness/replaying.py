@@ -16,6 +16,8 @@ from backproof.recording import Failure, case_from
 from backproof.reports.finding import Check, Finding, Report, Verdict
 from backproof.verifying import Settings
 
+_CRASHES = (Check.CRASH, Check.TIMEOUT)
+
 
 def replay(failures: Sequence[Failure], limits: Limits, version: str) -> Report:
     """Run each failure again at its own case.
@@ -54,18 +56,13 @@ def _replayed(failure: Failure, limits: Limits, answers: Answers) -> Finding:
     again = [f for f in found if f.id == failure.id]
     if again:
         return _again(failure.finding, again[0])
-    if failure.finding.check in (Check.CRASH, Check.TIMEOUT) and not _ended(found):
-        return _mended(failure, "it comes to its end at this case")
-    crashed = [f for f in found if f.check in (Check.CRASH, Check.TIMEOUT)]
+    crashed = [f for f in found if f.check in _CRASHES]
     if crashed:
         return crashed[0]
+    if failure.finding.check in _CRASHES:
+        return _mended(failure, "it comes to its end at this case")
     lost = f"{failure.finding.quantity} is not shown any more, and was not judged"
     return structs.replace(failure.finding, verdict=Verdict.UNKNOWN, message=lost)
-
-
-def _ended(found: Sequence[Finding]) -> bool:
-    """Whether the layer raised, hung or ended its process."""
-    return any(f.check in (Check.CRASH, Check.TIMEOUT) for f in found)
 
 
 def _again(before: Finding, now: Finding) -> Finding:

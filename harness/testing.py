@@ -22,6 +22,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from backproof.adapters.model import Model
 from backproof.cases import Case, cases
 from backproof.checking import BAD, Checker, Judgement
 from backproof.errors import UsageError
@@ -117,11 +118,10 @@ def _every(spec: Spec) -> tuple[str, ...]:
 def _subject(
     spec: Spec, provides: tuple[str, ...], upstream: str | None, accumulate: str | None = None
 ) -> Subject:
-    output = upstream or [t for t in spec.program.outputs if t not in spec.program.added_losses][-1]
     return Subject(
         label="results",
         spec=spec,
-        upstream=output,
+        upstream=upstream or Model(spec).output,
         provides=provides,
         open=_nothing,
         accumulate=accumulate,

@@ -185,6 +185,20 @@ class Machine:
             return value
         return value[..., 0] if value.ndim == 3 and value.shape[-1] == 1 else value
 
+    def in_shape(self, results: Mapping[str, Any], sizes: Sizes) -> dict[str, Any]:
+        """Results in the spec's shapes: a bias's gradient as a vector, be it a row or a column."""
+        found = {}
+        for name, raw in results.items():
+            value = self.as_stated(raw)
+            tensor = name[1:] if name[1:] in self.model.parameters else name
+            found[name] = value
+            if tensor in self.model.parameters and isinstance(value, np.ndarray):
+                shape = self.model.shape(tensor, sizes)
+                flat = value.ndim == 2 and value.size == max(value.shape)
+                if len(shape) == 1 and flat and value.size == shape[0]:
+                    found[name] = value.reshape(-1)
+        return found
+
     @property
     def takes_samples(self) -> bool:
         """Whether an instance is made for one number of samples."""

@@ -63,7 +63,7 @@ class MachineSession:
             whole = {k: v for k, v in changed.items() if self._is_whole(k, halt)}
             if halt.stage == "backward" and machine.updates:
                 whole |= self._steps_before(sizes, inputs)
-            partial = self._in_shape(results | whole, sizes)
+            partial = machine.in_shape(results | whole, sizes)
             raise self._error(halt, partial) from halt.error
         for name, value in results.items():
             # A layer may reuse its buffers in the backward pass; the output is what it was then.
@@ -71,7 +71,7 @@ class MachineSession:
         results |= {name: look(where, roots) for name, where in machine.gradients.items()}
         if machine.updates:
             results |= self._steps(sizes, inputs)
-        return self._in_shape(results, sizes)
+        return machine.in_shape(results, sizes)
 
     def _instance(self, sizes: Sizes, inputs: Arrays) -> Any:
         made_for = (sizes.i, sizes.o, *([sizes.n] if self._machine.takes_samples else []))
@@ -133,21 +133,6 @@ class MachineSession:
             for name, parameter in recorded.items()
             if len(parameter.taken) == 1
         }
-
-    def _in_shape(self, results: Mapping[str, Any], sizes: Sizes) -> dict[str, Any]:
-        """A bias's gradient as a vector, be it kept as a row or a column."""
-        machine = self._machine
-        found = {}
-        for name, raw in results.items():
-            value = machine.as_stated(raw)
-            tensor = name[1:] if name[1:] in machine.model.parameters else name
-            found[name] = value
-            if tensor in machine.model.parameters and isinstance(value, np.ndarray):
-                shape = machine.model.shape(tensor, sizes)
-                flat = value.ndim == 2 and value.size == max(value.shape)
-                if len(shape) == 1 and flat and value.size == shape[0]:
-                    found[name] = value.reshape(-1)
-        return found
 
     def _error(self, halt: Halt, partial: Mapping[str, Any]) -> SubjectError:
         for file in self._machine.files:

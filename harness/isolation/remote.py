@@ -16,6 +16,7 @@ from backproof.isolation.messages import (
     Adapt,
     Adapted,
     Another,
+    Arrays,
     Lines,
     Open,
     Opened,
@@ -123,12 +124,8 @@ class Remote:
         Raises:
             SubjectError: the layer ended its process, hung, or raised.
         """
-        arrays = {name: array_of(np.asarray(array)) for name, array in inputs.items()}
         try:
-            if self._child is None:
-                self._adapted()
-            assert self._child is not None
-            reply = self._child.ask(Reach(arrays, file))
+            reply = self._living().ask(Reach(_sent(inputs), file))
         except Died as died:
             raise self._buried(died) from None
         if isinstance(reply, Lines):
@@ -171,6 +168,13 @@ class Remote:
         assert isinstance(reply, Adapted)
         return reply
 
+    def _living(self) -> Child:
+        """The process, started and told of the layer where there is none."""
+        if self._child is None:
+            self._adapted()
+        assert self._child is not None
+        return self._child
+
     def open(self) -> RemoteSession:
         """A fresh session."""
         return RemoteSession(self)
@@ -184,14 +188,12 @@ class Remote:
         if self._last is not None and (self._deaths >= MOST_DEATHS or self._waits >= MOST_WAITS):
             raise self._last
         try:
-            if self._child is None:
-                self._adapted()
-            assert self._child is not None
+            child = self._living()
             if place.generation != self._generation:
-                reply = self._child.ask(Open())
+                reply = child.ask(Open())
                 assert isinstance(reply, Opened)
                 place.generation, place.number = self._generation, reply.session
-            reply = self._child.ask(replaced(request, place.number))
+            reply = child.ask(msgspec.structs.replace(request, session=place.number))
         except Died as died:
             raise self._buried(died) from None
         assert isinstance(reply, Performed)
@@ -215,9 +217,9 @@ class Remote:
         return self._last
 
 
-def replaced(request: Perform, number: int) -> Perform:
-    """A request to another session."""
-    return Perform(number, request.inputs, request.wanted, request.watched)
+def _sent(inputs: Mapping[str, NDArray[Any]]) -> Arrays:
+    """All inputs of a run as messages."""
+    return {name: array_of(np.asarray(array)) for name, array in inputs.items()}
 
 
 def _line(file: str | None, line: int | None) -> str:
@@ -266,5 +268,4 @@ class RemoteSession:
     def _perform(
         self, inputs: Mapping[str, NDArray[Any]], wanted: tuple[str, ...], *, watched: bool
     ) -> Performed:
-        arrays = {name: array_of(np.asarray(array)) for name, array in inputs.items()}
-        return self._remote.perform(self._place, Perform(0, arrays, wanted, watched))
+        return self._remote.perform(self._place, Perform(0, _sent(inputs), wanted, watched))

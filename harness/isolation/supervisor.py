@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ _LAST_WORDS = 0.2
 _LONGEST_TRACE = 2**16
 _SECONDS_TO_START = 60.0
 _CLOSED_PIPES = "closed the pipes to backproof"
-_SIGNALS = {
+_SIGNALS: Mapping[int, str] = {
     signal.SIGSEGV: "a segmentation fault",
     signal.SIGABRT: "an abort",
     signal.SIGKILL: "a kill signal (as from a system that is out of memory)",
@@ -153,8 +154,7 @@ class Child:
             return _CLOSED_PIPES
         if code >= 0:
             return f"ended its process with exit code {code}"
-        known = {int(s): what for s, what in _SIGNALS.items()}
-        return f"ended its process by {known.get(-code, signal.Signals(-code).name)}"
+        return f"ended its process by {_SIGNALS.get(-code) or signal.Signals(-code).name}"
 
     def _died(self, what: str, *, late: bool = False, known: bool = True) -> Died:
         if late:

@@ -29,7 +29,8 @@ pytestmark = pytest.mark.no_cover
 HERE = Path(__file__).parent.parent / "frameworks"
 # Each new shape is compiled anew by XLA: few cases, and no search for the smallest one.
 FEW = {"jax": 3, "keras": 2, "torch": 10, "sklearn": 10}
-MODULES = {"jax": "jax", "keras": "keras", "torch": "torch", "sklearn": "sklearn"}
+# The others are there wherever the tests are.
+EXTRAS = ("keras", "torch")
 
 # Some of Keras' functions compute in float32 whatever they are given.
 FORMATS = {"keras": ("float32",)}
@@ -94,12 +95,18 @@ def _backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     return
 
 
+def ensure(framework: str) -> None:
+    """Skip the test where a framework is an extra that is not installed."""
+    if framework in EXTRAS:
+        pytest.importorskip(framework)
+
+
 def address(framework: str, kind: str, name: str) -> str:
     return f"{HERE / f'{framework}_{kind}.py'}:{name}"
 
 
 def subject_of(framework: str, kind: str, name: str) -> Subject:
-    pytest.importorskip(MODULES[framework])
+    ensure(framework)
     with guarded():
         return adapt(load(address(framework, kind, name)))
 
@@ -147,7 +154,7 @@ def test_a_wrong_layer_is_refuted_by_name(case: Wrong) -> None:
 
 @pytest.mark.parametrize("framework", ["torch", "sklearn"])
 def test_in_a_process_of_its_own(framework: str) -> None:
-    pytest.importorskip(MODULES[framework])
+    ensure(framework)
     name = RIGHT[framework].split()[0]
 
     report = bp.verify(address(framework, "right", name), examples=6)
@@ -157,7 +164,7 @@ def test_in_a_process_of_its_own(framework: str) -> None:
 
 
 def test_keras_has_a_backend_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("keras")
+    ensure("keras")
     monkeypatch.delenv("KERAS_BACKEND")
 
     report = bp.verify(address("keras", "right", "Inner"), examples=1, dtypes=("float32",))
@@ -185,7 +192,8 @@ def test_gradients_have_the_dtype_that_was_given() -> None:
 
 
 def test_jax_keeps_the_callers_setting() -> None:
-    jax = pytest.importorskip("jax")
+    import jax
+
     before = jax.config.jax_enable_x64
     subject = subject_of("jax", "right", "tanh_dense")
 
@@ -206,7 +214,7 @@ def test_facts_say_what_was_taken_for_what() -> None:
 
 
 def test_a_parameter_can_be_mapped_by_its_own_name() -> None:
-    pytest.importorskip("torch")
+    ensure("torch")
     with guarded():
         found = adapt(load(address("torch", "right", "Gated")), mapping={"W": "self.fc.weight"})
 
@@ -214,7 +222,6 @@ def test_a_parameter_can_be_mapped_by_its_own_name() -> None:
 
 
 def test_a_function_without_its_rule_is_one_message(tmp_path: Path) -> None:
-    pytest.importorskip("jax")
     path = tmp_path / "unruled.py"
     path.write_text("import jax\nf = jax.custom_vjp(lambda x, w: x @ w)\ng = jax.jit(abs)\n")
 
@@ -225,7 +232,7 @@ def test_a_function_without_its_rule_is_one_message(tmp_path: Path) -> None:
 
 
 def test_several_outputs_are_said(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+    ensure("torch")
     path = tmp_path / "several.py"
     path.write_text(
         "import torch\n"
@@ -241,7 +248,6 @@ def test_several_outputs_are_said(tmp_path: Path) -> None:
 
 
 def test_a_network_of_several_hidden_layers_is_refused(tmp_path: Path) -> None:
-    pytest.importorskip("sklearn")
     path = tmp_path / "deep.py"
     path.write_text(
         "from sklearn.neural_network import MLPRegressor\n"
@@ -292,12 +298,11 @@ def test_a_layer_of_numpy_imports_no_framework(tmp_path: Path) -> None:
 
 
 def test_the_check_of_imports_can_fail() -> None:
-    pytest.importorskip("sklearn")
     assert imported("import sklearn") == ["sklearn"]
 
 
 def test_numpy_beside_torch_stays_numpy(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+    ensure("torch")
     path = tmp_path / "both.py"
     path.write_text(
         "import numpy as np\nimport torch\n"

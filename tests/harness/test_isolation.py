@@ -12,6 +12,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -62,7 +63,7 @@ def test_an_array_arrives_as_it_was(array: np.ndarray[Any, Any]) -> None:
 
 
 def test_views_and_brain_floats_arrive() -> None:
-    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    bfloat16 = ml_dtypes.bfloat16
     array = np.arange(12).reshape(3, 4).T[::2].astype(bfloat16)
 
     found = array_from(array_of(array))
